@@ -1,0 +1,120 @@
+#include "agent/core/apply.h"
+
+#include "agent/core/apply_context.h"
+#include "agent/core/change_apply.h"
+#include "agent/core/delete.h"
+#include "agent/core/gate.h"
+#include "agent/core/own_site.h"
+#include "agent/core/review.h"
+#include "agent/core/waiting.h"
+#include "agent/core/wanted.h"
+
+namespace dirsync {
+namespace {
+
+std::unexpected<Error> Refuse(ErrorCode code, const Batch& batch, std::string_view cause) {
+  return Fail(code, "apply " + batch.stream.ToString() + " epoch " + batch.epoch.ToString() +
+                        " sequence " + std::to_string(batch.sequence) + ": " + std::string(cause));
+}
+
+bool HasRows(const ReaderState& state) { return !state.rows.empty(); }
+
+// Whether the batch belongs to what `state` reads, and may be applied at all.
+Result<> CheckBatch(const SiteProfile& profile, const Batch& batch, const ReaderState& state) {
+  if (IsOwnSite(profile, batch.stream))
+    return Refuse(ErrorCode::kOwnStream, batch, "this site wrote it");
+  if (state.source == SourceKind::kForeign || !(state.stream == batch.stream))
+    return Refuse(ErrorCode::kWrongStream, batch,
+                  "this instance reads " + state.stream.ToString());
+  const Position& cursor = state.cursor;
+  const bool same_epoch = cursor.epoch == batch.epoch;
+  if (batch.epoch.counter < cursor.epoch.counter)
+    return Refuse(ErrorCode::kOldEpoch, batch, "a newer epoch was applied");
+  if (same_epoch && batch.sequence <= cursor.sequence)
+    return Refuse(ErrorCode::kAlreadyApplied, batch, "it is behind what was applied");
+  if (state.full && state.full->as_of.epoch.counter > batch.epoch.counter)
+    return Refuse(ErrorCode::kEpochChanged, batch, "a full copy of a newer epoch is under way");
+  const HashKey& told = batch.terms.hash_key;
+  if (HasRows(state) && !told.is_zero() && told != state.terms.hash_key)
+    return Refuse(ErrorCode::kEpochChanged, batch, "its told states have another hash key");
+  return {};
+}
+
+// A change of an unknown kind keeps the sums apart without anything being wrong.
+Result<bool> IsAnyUnknown(const storage::ReadView& view, storage::StreamNumber number) {
+  DIRSYNC_TRY(rows, ListQuarantine(view, number));
+  for (const QuarantineRow& row : rows)
+    if (row.code == ErrorCode::kUnknownChange) return true;
+  return false;
+}
+
+Result<bool> HasDiverged(const ApplyContext& context, const Batch& batch) {
+  if (context.state.sum == batch.sum_after) return false;
+  DIRSYNC_TRY(wanted, IsAnyWanted(context.transaction, context.state.number));
+  if (wanted) return false;
+  DIRSYNC_TRY(unknown, IsAnyUnknown(context.transaction, context.state.number));
+  return !unknown;
+}
+
+Result<ApplyCounts> ApplyChanges(storage::Transaction& transaction, const ApplyInput& input,
+                                 const Batch& batch, const Digest& digest, ReaderState& state) {
+  ApplyCounts counts;
+  ApplySource source{batch.stream.site, batch.stream.organization,
+                     batch.stream.site + "/" + batch.stream.instance, state.terms.hash_key};
+  ApplyContext context(transaction, input, std::move(source), state, counts);
+  DIRSYNC_CHECK(context.Open());
+  context.version = {batch.epoch.counter, batch.sequence};
+  DeleteMeter meter(batch.run);
+  ChangeApply apply(context, meter);
+  for (const Change& change : batch.changes) DIRSYNC_CHECK(apply.Apply(change));
+  if (!batch.changes.empty()) DIRSYNC_CHECK(RetryWaiting(context));
+  DIRSYNC_CHECK(meter.Flush(context));
+  state.cursor = {batch.epoch, batch.sequence, digest};
+  DIRSYNC_CHECK(RememberDigest(transaction, state.number, state.cursor));
+  DIRSYNC_TRY(diverged, HasDiverged(context, batch));
+  counts.diverged = diverged;
+  return counts;
+}
+
+}  // namespace
+
+void ApplyCounts::Add(const ApplyCounts& other) {
+  added += other.added;
+  modified += other.modified;
+  renamed += other.renamed;
+  deleted += other.deleted;
+  unchanged += other.unchanged;
+  held += other.held;
+  quarantined += other.quarantined;
+  wanted += other.wanted;
+  adopted += other.adopted;
+  superseded += other.superseded;
+  diverged = diverged || other.diverged;
+}
+
+Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInput& input,
+                               const Batch& batch, const Digest& digest, ReaderState& state) {
+  ReaderState next = state;
+  if (next.source == SourceKind::kUnbound) {
+    next.source = SourceKind::kStream;
+    next.stream = batch.stream;
+  }
+  DIRSYNC_CHECK(CheckBatch(input.profile, batch, next));
+  if (!batch.terms.hash_key.is_zero()) next.terms = batch.terms;
+  // A full copy that was cut off begins anew: rows it has not met yet now move on without it.
+  next.full.reset();
+  if (batch.kind == BatchKind::kChanges) {
+    DIRSYNC_TRY(verdict, JudgeRun(transaction, input.settings, batch.run, next, input.now));
+    if (verdict == GateVerdict::kSuspect) {
+      state.suspect = batch.run;
+      return Refuse(ErrorCode::kSuspect, batch,
+                    "run " + batch.run.run.hex() + " gives too many entries another address");
+    }
+  }
+  next.suspect.reset();
+  DIRSYNC_TRY(counts, ApplyChanges(transaction, input, batch, digest, next));
+  state = std::move(next);
+  return counts;
+}
+
+}  // namespace dirsync

@@ -1,0 +1,88 @@
+// Apply: what a source tells -> entries here, mirror rows and cursor, in the caller's one commit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/core/instance.h"
+#include "agent/core/mirror.h"
+#include "agent/core/reader_state.h"
+#include "agent/directory/entry_store.h"
+#include "agent/directory/site_profile.h"
+#include "proto/model/batch.h"
+
+namespace dirsync {
+
+// What an apply did, or (from a transaction that is rolled back) would do.
+struct ApplyCounts {
+  std::uint64_t added = 0, modified = 0, renamed = 0, deleted = 0, unchanged = 0;
+  std::uint64_t held = 0, quarantined = 0, wanted = 0, adopted = 0, superseded = 0;
+  // The sum of what was told differs from the source's at the same sequence although nothing is
+  // wanted: a full copy is needed (R24).
+  bool diverged = false;
+  auto operator<=>(const ApplyCounts&) const = default;
+  void Add(const ApplyCounts& other);
+};
+
+// One line of a plan, for people: "add", the entry's DN here, and why.
+struct PlanLine {
+  std::string action;  // add modify rename delete hold quarantine want adopt
+  std::string name;    // DN at the source, or here for deletes
+  std::string reason;  // empty when there is nothing to say
+};
+
+struct ApplyInput {
+  const SiteProfile& profile;
+  const InstanceSettings& settings;
+  Instant now;
+  std::function<void(const PlanLine&)> plan;  // may be empty; called per effect, in order
+};
+
+// Applies one verified batch that Judge() called kNext or kNewEpoch. Writes entries, mirror, held,
+// quarantine, wanted rows, digests, budget; moves state.cursor and sums (state is not stored).
+// A change of a version not above its mirror row's changes nothing. Nothing that is not ours is
+// touched (R8). An unbound state is bound to the batch's stream. Errors: kSuspect (nothing written;
+// state.suspect is set: store the state), kRefused (the run was rejected), kOwnStream,
+// kWrongStream, kAlreadyApplied (behind the cursor), kEpochChanged (another hash key, or a full
+// copy of a newer epoch is under way), storage errors. After any of them but kSuspect `state` is
+// as before and the transaction must be dropped.
+Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInput& input,
+                               const Batch& batch, const Digest& digest, ReaderState& state);
+
+// A full copy, range by range. Begin once (or after a restart with state.full set: it goes on),
+// Take in range order any number of entries, then End; the caller commits transaction and state
+// whenever it likes between calls (each such commit is one range), giving a fresh transaction.
+class FullApply {
+ public:
+  // REQUIRES: `as_of` is not behind the cursor in the same epoch; state.stream is set. Verifies
+  // nothing itself.
+  FullApply(const ApplyInput& input, const Position& as_of, const StreamTerms& terms,
+            ReaderState& state);
+  ~FullApply();
+  // Binds to the caller's current transaction.
+  void Begin(storage::Transaction& transaction);
+  // Entries at or before state.full's progress are passed over (a restart repeats the file).
+  // Errors: kBadRecord (out of order, a container whose parent was not listed), kOwnStream, storage
+  // errors.
+  Result<> Take(const Change& whole);
+  // After the last: rows not listed and not newer are deleted through the gate, at most
+  // limits::kBulkRows a call (false: commit and call again); then the cursor moves to as_of.
+  // `after_rollback`: every delete is held (R5).
+  Result<bool> End(bool after_rollback);
+  const ApplyCounts& counts() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Whole entries outside every stream (R15): upserts of entries that no stream owns. Errors:
+// kOwnStream, storage errors.
+Result<ApplyCounts> ApplyAdhoc(storage::Transaction& transaction, const ApplyInput& input,
+                               std::string_view origin_site, const Change& whole,
+                               ReaderState& adhoc_state);
+
+}  // namespace dirsync

@@ -1,0 +1,41 @@
+// What an imported entry is made of: the told values, as they stand here.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/core/apply_context.h"
+#include "proto/model/change.h"
+
+namespace dirsync {
+
+// Mailboxes and custom recipients of a source stand here as custom recipients.
+EntryClass LocalClassOf(EntryClass told);
+
+// Whether the source decides on this attribute here: target address, stamp and what is never told
+// are ours to write.
+bool IsToldAttribute(std::string_view name);
+
+// %d told display name, %m name, %{site}, %{organization}, %%; anything else stands for itself.
+// An empty format is "%d". Cut to whole characters within the size of a value.
+std::string FormatDisplayName(std::string_view format, std::string_view told, std::string_view name,
+                              std::string_view site, std::string_view organization);
+// Whether the name enters into display names besides the told one, which is not stored here: then a
+// rename needs the entry whole.
+bool NeedsWholeToRename(std::string_view format);
+
+// `name` with "-" and the first `digits` hex digits of the id, cut before it where too long.
+std::string SuffixedName(std::string_view name, const EntryId& id, std::size_t digits);
+// Digits that suffixes are tried with, in order.
+inline constexpr std::size_t kSuffixDigits[] = {6, 8, 12, 32};
+// Whether `held` is `name`, or it with one of the suffixes.
+bool IsNameFor(std::string_view held, std::string_view name, const EntryId& id);
+
+// Puts the change's attributes, target address, display name and stamp into `entry`. Those of
+// `before` (names told earlier) that a whole change no longer has are cleared.
+void WriteWhole(const ApplyContext& context, const Change& whole, const ToldState* before,
+                Entry& entry);
+// The same for a kModify or kRename, whose attributes are all kSet.
+void WritePart(const ApplyContext& context, const Change& part, Entry& entry);
+
+}  // namespace dirsync

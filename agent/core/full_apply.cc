@@ -1,0 +1,280 @@
+#include <map>
+#include <optional>
+
+#include "agent/core/absent_rows.h"
+#include "agent/core/apply.h"
+#include "agent/core/apply_context.h"
+#include "agent/core/container_ranks.h"
+#include "agent/core/mirror_place.h"
+#include "agent/core/mirror_slot.h"
+#include "agent/core/own_site.h"
+#include "agent/core/told.h"
+#include "agent/core/upsert.h"
+#include "agent/core/waiting.h"
+#include "agent/core/wanted.h"
+#include "proto/base/limits.h"
+
+namespace dirsync {
+
+using storage::kRecipientRank;
+using storage::MirrorKey;
+using storage::Rank;
+
+// The copy's entries and the mirror's rows side by side, both in order of (rank, id).
+struct FullApply::State {
+  State(const ApplyInput& settings, const Position& position, StreamTerms told,
+        ReaderState& read_by)
+      : input(settings), as_of(position), terms(std::move(told)), reader(read_by) {}
+
+  Result<> Open();
+  Result<MirrorPlace> Place(const Change& whole);
+  Result<bool> FindRow(const MirrorPlace& place);
+  Result<> TakeRow(const Change& whole);
+  Result<bool> TakeUnchanged(const Change& whole);
+  Result<> TakeMoved(const Change& whole, Rank old_rank);
+  Result<> TakeUnknown(const Change& whole);
+  Result<bool> MarkRow();
+  Result<bool> MarkRest();
+  Result<> Finish();
+
+  const ApplyInput input;
+  const Position as_of;
+  const StreamTerms terms;
+  ReaderState& reader;
+  ApplyCounts counts;
+
+  storage::Transaction* transaction = nullptr;
+  std::optional<ApplyContext> context;      // of the transaction
+  std::unique_ptr<storage::Cursor> cursor;  // at the first row not yet met
+  MirrorPlace done;          // progress of an earlier pass: passed over up to here
+  MirrorPlace last;          // taken in this pass
+  ContainerRanks listed;     // containers of the copy
+  ContainerRanks mirrored;   // containers of the mirror as it is now
+  MirrorSlot slot;           // memory reused
+};
+
+Result<> FullApply::State::Open() {
+  if (context) return {};
+  if (transaction == nullptr) return Fail(ErrorCode::kInternal, "take full copy: not begun");
+  if (IsOwnSite(input.profile, reader.stream)) {
+    return Fail(ErrorCode::kOwnStream,
+                "apply full copy of " + reader.stream.ToString() + ": this site wrote it");
+  }
+  ApplySource source{reader.stream.site, reader.stream.organization,
+                     reader.stream.site + "/" + reader.stream.instance, terms.hash_key};
+  context.emplace(*transaction, input, std::move(source), reader, counts);
+  DIRSYNC_CHECK(context->Open());
+  context->version = {as_of.epoch.counter, as_of.sequence};
+  if (!mirrored.loaded()) DIRSYNC_CHECK(mirrored.Load(*transaction, reader.number));
+  if (reader.full->ending) return {};
+  std::string from = MirrorKey(reader.number, reader.full->rank, reader.full->after);
+  from.push_back('\0');  // behind that key
+  cursor = transaction->Scan(
+      from, storage::StreamRange(storage::Table::kMirror, reader.number).second);
+  return {};
+}
+
+// Where the entry stands in the order of the copy.
+Result<MirrorPlace> FullApply::State::Place(const Change& whole) {
+  MirrorPlace place{kRecipientRank, whole.id};
+  const auto refuse = [&whole](std::string_view cause) {
+    return Fail(ErrorCode::kBadRecord, "take entry " + whole.id.hex() + " (" + whole.dn +
+                                           ") of full copy: " + std::string(cause));
+  };
+  if (whole.entry_class == EntryClass::kContainer) {
+    const std::optional<Rank> rank = listed.Below(whole.parent);
+    if (!rank) return refuse("its container was not listed before it, or lies too deep");
+    place.rank = *rank;
+  }
+  if (place <= last) return refuse("out of order");
+  if (place.rank != kRecipientRank) listed.Set(whole.id, place.rank, whole.parent);
+  last = place;
+  return place;
+}
+
+// The row under the cursor was not listed: it is a candidate, unless something newer is known.
+// Whether a row was written.
+Result<bool> FullApply::State::MarkRow() {
+  DIRSYNC_TRY(place, PlaceOf(cursor->Key()));
+  const bool moved = place.rank != kRecipientRank && mirrored.Find(place.id) != place.rank;
+  if (moved) return false;  // its row stands elsewhere by now
+  DIRSYNC_CHECK(DecodeMirrorInto(cursor->Value(), slot.row));
+  if (!IsCounted(slot.row.status) || slot.row.version > context->version) return false;
+  ++reader.full->absent;
+  if (slot.row.absent) return false;
+  slot.rank = place.rank;
+  slot.id = place.id;
+  slot.row.absent = true;
+  slot.PutAsCounted(*context);
+  return true;
+}
+
+// Moves the cursor to `place`, marking what it passes. Whether the mirror has the row.
+Result<bool> FullApply::State::FindRow(const MirrorPlace& place) {
+  const std::string key = MirrorKey(reader.number, place.rank, place.id);
+  while (cursor->Valid() && cursor->Key() < key) {
+    DIRSYNC_CHECK(MarkRow());
+    cursor->Next();
+  }
+  DIRSYNC_CHECK(cursor->status());
+  if (!cursor->Valid() || cursor->Key() != key) return false;
+  DIRSYNC_CHECK(DecodeMirrorInto(cursor->Value(), slot.row));
+  cursor->Next();
+  return true;
+}
+
+// Most rows of most copies: told as before, in place. Nothing is written.
+Result<bool> FullApply::State::TakeUnchanged(const Change& whole) {
+  if (slot.row.status != MirrorStatus::kApplied) return false;
+  if (!IsStateOf(terms.hash_key, whole, slot.row.told)) return false;
+  if (slot.row.absent) {
+    slot.row.absent = false;
+    slot.PutAsCounted(*context);
+  }
+  if (context->any_quarantine)
+    context->transaction.Delete(storage::QuarantineKey(reader.number, whole.id));
+  ++counts.unchanged;
+  return true;
+}
+
+// A container that the mirror has at another depth: its row moves.
+Result<> FullApply::State::TakeMoved(const Change& whole, Rank old_rank) {
+  const Rank rank = slot.rank;
+  DIRSYNC_CHECK(slot.Load(*context, old_rank, whole.id));
+  slot.MoveTo(*context, rank);
+  if (!slot.exists) return {};
+  if (slot.row.absent && reader.full->absent > 0) --reader.full->absent;
+  slot.row.absent = false;
+  slot.PutAsCounted(*context);
+  return {};
+}
+
+Result<> FullApply::State::TakeRow(const Change& whole) {
+  const bool container = slot.rank != kRecipientRank;
+  if (!slot.exists && container) {
+    const std::optional<Rank> old_rank = mirrored.Find(whole.id);
+    if (old_rank) DIRSYNC_CHECK(TakeMoved(whole, *old_rank));
+  }
+  if (container) mirrored.Set(whole.id, slot.rank, whole.parent);
+  if (slot.exists && slot.row.version > context->version) {
+    reader.full->sum.Add(SumOf(terms.hash_key, slot.id, slot.row.told));
+    ++counts.unchanged;
+    return {};
+  }
+  if (slot.exists) {
+    DIRSYNC_TRY(unchanged, TakeUnchanged(whole));
+    if (unchanged) {
+      reader.full->sum.Add(SumOf(terms.hash_key, slot.id, slot.row.told));
+      return {};
+    }
+  } else {
+    slot.row = {};
+  }
+  DIRSYNC_CHECK(ApplyWhole(*context, slot, whole, StateOf(terms.hash_key, whole)));
+  reader.full->sum.Add(SumOf(terms.hash_key, slot.id, slot.row.told));
+  return {};
+}
+
+// The row, if there is one, stays as it is: it was listed.
+Result<> FullApply::State::TakeUnknown(const Change& whole) {
+  if (slot.exists) {
+    if (slot.row.absent) {
+      slot.row.absent = false;
+      slot.PutAsCounted(*context);
+    }
+    reader.full->sum.Add(SumOf(terms.hash_key, slot.id, slot.row.told));
+  }
+  return KeepUnknown(*context, whole);
+}
+
+// Everything behind the last entry was not listed. False: enough was written for one commit.
+Result<bool> FullApply::State::MarkRest() {
+  std::size_t written = 0;
+  while (cursor->Valid()) {
+    if (written >= limits::kBulkRows) return false;
+    DIRSYNC_TRY(place, PlaceOf(cursor->Key()));
+    DIRSYNC_TRY(marked, MarkRow());
+    if (marked) ++written;
+    reader.full->rank = place.rank;
+    reader.full->after = place.id;
+    cursor->Next();
+  }
+  DIRSYNC_CHECK(cursor->status());
+  return true;
+}
+
+Result<> FullApply::State::Finish() {
+  DIRSYNC_CHECK(RetryWaiting(*context));
+  DIRSYNC_CHECK(DropAnswered(*transaction, reader.number, context->version));
+  reader.sum = reader.full->sum;
+  reader.terms = terms;
+  reader.cursor = as_of;
+  reader.full.reset();
+  // Runs of before are answered by this copy.
+  reader.suspect.reset();
+  reader.run = {};
+  reader.approved_run = {};
+  reader.rejected_run = {};
+  reader.hold_deletes.clear();
+  if (reader.source == SourceKind::kUnbound) reader.source = SourceKind::kStream;
+  return RememberDigest(*transaction, reader.number, as_of);
+}
+
+FullApply::FullApply(const ApplyInput& input, const Position& as_of, const StreamTerms& terms,
+                     ReaderState& state)
+    : state_(std::make_unique<State>(input, as_of, terms, state)) {
+  if (!state.full || state.full->as_of != as_of) {
+    state.full = FullJob{};
+    state.full->as_of = as_of;
+  }
+  state_->done = {state.full->rank, state.full->after};
+}
+
+FullApply::~FullApply() = default;
+
+void FullApply::Begin(storage::Transaction& transaction) {
+  state_->cursor.reset();
+  state_->context.reset();
+  state_->transaction = &transaction;
+}
+
+Result<> FullApply::Take(const Change& whole) {
+  State& state = *state_;
+  DIRSYNC_CHECK(state.Open());
+  DIRSYNC_TRY(place, state.Place(whole));
+  FullJob& job = *state.reader.full;
+  if (job.ending || place <= state.done) return {};
+  DIRSYNC_TRY(exists, state.FindRow(place));
+  state.slot.rank = place.rank;
+  state.slot.id = place.id;
+  state.slot.exists = exists;
+  DIRSYNC_CHECK(whole.unknown_kind == 0 ? state.TakeRow(whole) : state.TakeUnknown(whole));
+  job.rank = place.rank;
+  job.after = place.id;
+  return {};
+}
+
+Result<bool> FullApply::End(bool after_rollback) {
+  State& state = *state_;
+  DIRSYNC_CHECK(state.Open());
+  FullJob& job = *state.reader.full;
+  if (!job.ending) {
+    DIRSYNC_TRY(marked, state.MarkRest());
+    if (!marked) return false;
+    DIRSYNC_CHECK(JudgeAbsent(*state.context));
+    job.ending = true;
+    job.rank = 0;
+    job.after = {};
+    state.cursor.reset();
+  }
+  if (job.absent > 0) {
+    DIRSYNC_TRY(dropped, DropAbsent(*state.context, after_rollback));
+    if (!dropped) return false;
+  }
+  DIRSYNC_CHECK(state.Finish());
+  return true;
+}
+
+const ApplyCounts& FullApply::counts() const { return state_->counts; }
+
+}  // namespace dirsync

@@ -1,0 +1,105 @@
+#include "agent/core/mirror.h"
+
+#include "agent/directory/attribute_number.h"
+#include "proto/base/bytes.h"
+#include "proto/base/crypto.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRenamedFlag = 1;
+constexpr std::uint8_t kAbsentFlag = 2;
+constexpr std::uint64_t kNamed = 0;  // in place of an attribute's number: its name follows
+// Above any entry's attributes, below what a damaged count could ask memory for.
+constexpr std::uint64_t kAttributesMax = 65536;
+
+std::unexpected<Error> Corrupt(std::string_view cause) {
+  return Fail(ErrorCode::kCorrupt, "read mirror row: " + std::string(cause));
+}
+
+bool IsClass(std::uint8_t v) { return v >= 1 && v <= 4; }
+
+}  // namespace
+
+std::string EncodeMirror(const MirrorRow& row) {
+  std::string out;
+  out.reserve(80 + row.told.attributes.size() * 10);
+  RowWriter writer(out);
+  writer.U8(kVersion);
+  writer.U8(static_cast<std::uint8_t>(row.status));
+  writer.U8(static_cast<std::uint8_t>(row.joined));
+  writer.U8(static_cast<std::uint8_t>((row.renamed ? kRenamedFlag : 0) |
+                                      (row.absent ? kAbsentFlag : 0)));
+  writer.U8(static_cast<std::uint8_t>(row.told.entry_class));
+  writer.Id(row.local);
+  writer.Id(row.told.parent);
+  writer.U64Big(row.told.name_hash);
+  writer.U64Big(row.told.target_hash);
+  writer.Varint(row.version.epoch_counter);
+  writer.Varint(row.version.sequence);
+  writer.Varint(static_cast<std::uint64_t>(ToMillis(row.time)));
+  writer.Varint(row.told.attributes.size());
+  for (const AttributeHash& attribute : row.told.attributes) {
+    const std::uint8_t number = AttributeNumber(attribute.name);
+    writer.Varint(number);
+    if (number == kNamed) writer.Bytes(attribute.name);
+    writer.U64Big(attribute.hash);
+  }
+  return out;
+}
+
+Result<MirrorRow> DecodeMirror(std::string_view value) {
+  MirrorRow row;
+  DIRSYNC_CHECK(DecodeMirrorInto(value, row));
+  return row;
+}
+
+Result<> DecodeMirrorInto(std::string_view value, MirrorRow& row) {
+  RowReader reader(value);
+  if (reader.U8() != kVersion) return Corrupt("unknown version");
+  const std::uint8_t status = reader.U8();
+  const std::uint8_t joined = reader.U8();
+  const std::uint8_t flags = reader.U8();
+  const std::uint8_t entry_class = reader.U8();
+  row.local = reader.Id<EntryId>();
+  row.told.parent = reader.Id<EntryId>();
+  row.told.name_hash = reader.U64Big();
+  row.told.target_hash = reader.U64Big();
+  row.version.epoch_counter = reader.Varint();
+  row.version.sequence = reader.Varint();
+  row.time = FromMillis(static_cast<std::int64_t>(reader.Varint()));
+  const std::uint64_t count = reader.Varint();
+  if (!reader.ok() || count > kAttributesMax) return Corrupt("cut short");
+  if (status < 1 || status > 4 || joined < 1 || joined > 4 || flags > 3 || !IsClass(entry_class))
+    return Corrupt("a field out of range");
+  row.status = static_cast<MirrorStatus>(status);
+  row.joined = static_cast<JoinedBy>(joined);
+  row.renamed = (flags & kRenamedFlag) != 0;
+  row.absent = (flags & kAbsentFlag) != 0;
+  row.told.entry_class = static_cast<EntryClass>(entry_class);
+  // Strings that are there already keep their memory: this runs once per row of a full copy.
+  std::size_t held = 0;
+  for (; held < count && reader.ok(); ++held) {
+    if (held == row.told.attributes.size()) row.told.attributes.emplace_back();
+    AttributeHash& attribute = row.told.attributes[held];
+    const std::uint64_t number = reader.Varint();
+    attribute.name.assign(number == kNamed ? reader.Bytes() : AttributeOfNumber(number));
+    attribute.hash = reader.U64Big();
+    if (attribute.name.empty()) return Corrupt("an attribute without name");
+  }
+  row.told.attributes.resize(held);
+  if (!reader.ok() || !reader.at_end()) return Corrupt("cut short or too long");
+  return {};
+}
+
+EntryId LocalIdOf(std::string_view origin_site, const EntryId& id) {
+  std::string bytes;
+  bytes.reserve(8 + origin_site.size() + id.bytes.size());
+  RowWriter writer(bytes);
+  writer.Bytes(origin_site);
+  writer.Id(id);
+  return DerivedId(bytes);
+}
+
+}  // namespace dirsync

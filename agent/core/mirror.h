@@ -1,0 +1,41 @@
+// The mirror table: of each entry told to us, what was told, as which local entry, and how it
+// stands (R27). Every told entry has a row, applied or not, so that sums compare.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proto/base/error.h"
+#include "proto/base/time.h"
+#include "proto/model/change.h"
+#include "storage/key.h"
+
+namespace dirsync {
+
+enum class MirrorStatus : std::uint8_t {
+  kApplied = 1,
+  kQuarantined = 2,  // told, but not in the directory
+  kHeld = 3,         // the source deleted it; the gate kept it (not in the sum)
+  kKept = 4,         // likewise, and a person rejected the delete (not in the sum)
+};
+enum class JoinedBy : std::uint8_t { kCreated = 1, kIdentity = 2, kAddress = 3, kName = 4 };
+
+struct MirrorRow {
+  Version version;
+  Instant time{};
+  MirrorStatus status = MirrorStatus::kApplied;
+  JoinedBy joined = JoinedBy::kCreated;
+  bool renamed = false;  // a suffix was needed for the name
+  bool absent = false;   // not listed by the full copy under way
+  EntryId local;         // zero while quarantined
+  ToldState told;
+};
+
+std::string EncodeMirror(const MirrorRow& row);
+Result<MirrorRow> DecodeMirror(std::string_view value);
+Result<> DecodeMirrorInto(std::string_view value, MirrorRow& row);
+
+// Local id of an imported entry: BLAKE2b-128 of (origin site, id), see R22.
+EntryId LocalIdOf(std::string_view origin_site, const EntryId& id);
+
+}  // namespace dirsync

@@ -1,0 +1,245 @@
+#include "agent/core/reader_state.h"
+
+#include "proto/base/bytes.h"
+#include "proto/base/limits.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint64_t kListMax = 65536;  // of any list in the row: a damaged count asks for more
+
+std::unexpected<Error> Corrupt(std::string_view cause) {
+  return Fail(ErrorCode::kCorrupt, "read reader row: " + std::string(cause));
+}
+
+void PutEpoch(RowWriter& writer, const Epoch& epoch) {
+  writer.Varint(epoch.counter);
+  writer.Id(epoch.id);
+}
+Epoch TakeEpoch(RowReader& reader) {
+  const std::uint64_t counter = reader.Varint();
+  return {counter, reader.Id<EpochId>()};
+}
+
+void PutPosition(RowWriter& writer, const Position& position) {
+  PutEpoch(writer, position.epoch);
+  writer.Varint(position.sequence);
+  writer.Id(position.digest);
+}
+Position TakePosition(RowReader& reader) {
+  Position position;
+  position.epoch = TakeEpoch(reader);
+  position.sequence = reader.Varint();
+  position.digest = reader.Id<Digest>();
+  return position;
+}
+
+void PutSum(RowWriter& writer, const RowSum& sum) {
+  writer.U64Big(sum.high);
+  writer.U64Big(sum.low);
+}
+RowSum TakeSum(RowReader& reader) {
+  const std::uint64_t high = reader.U64Big();
+  return {high, reader.U64Big()};
+}
+
+void PutTotals(RowWriter& writer, const RunTotals& totals) {
+  writer.Id(totals.run);
+  writer.Varint(totals.by_class.size());
+  for (const auto& [entry_class, of_class] : totals.by_class) {
+    writer.U8(static_cast<std::uint8_t>(entry_class));
+    writer.Varint(of_class.adds);
+    writer.Varint(of_class.modifies);
+    writer.Varint(of_class.renames);
+    writer.Varint(of_class.deletes);
+    writer.Varint(of_class.retargets);
+  }
+}
+RunTotals TakeTotals(RowReader& reader) {
+  RunTotals totals;
+  totals.run = reader.Id<RunId>();
+  const std::uint64_t count = reader.Varint();
+  for (std::uint64_t i = 0; i < count && i < kListMax && reader.ok(); ++i) {
+    ClassTotals& of_class = totals.by_class[static_cast<EntryClass>(reader.U8())];
+    of_class.adds = reader.Varint();
+    of_class.modifies = reader.Varint();
+    of_class.renames = reader.Varint();
+    of_class.deletes = reader.Varint();
+    of_class.retargets = reader.Varint();
+  }
+  return totals;
+}
+
+void PutTerms(RowWriter& writer, const StreamTerms& terms) {
+  writer.Id(terms.hash_key);
+  writer.Bytes(terms.address_type);
+  writer.Varint(terms.attributes.size());
+  for (const std::string& name : terms.attributes) writer.Bytes(name);
+}
+StreamTerms TakeTerms(RowReader& reader) {
+  StreamTerms terms;
+  terms.hash_key = reader.Id<HashKey>();
+  terms.address_type = reader.Bytes();
+  const std::uint64_t count = reader.Varint();
+  for (std::uint64_t i = 0; i < count && i < kListMax && reader.ok(); ++i)
+    terms.attributes.emplace_back(reader.Bytes());
+  return terms;
+}
+
+void PutJob(RowWriter& writer, const FullJob& job) {
+  PutPosition(writer, job.as_of);
+  writer.U8(job.rank);
+  writer.Id(job.after);
+  writer.Varint(job.absent);
+  writer.U8(job.ending ? 1 : 0);
+  PutSum(writer, job.sum);
+}
+FullJob TakeJob(RowReader& reader) {
+  FullJob job;
+  job.as_of = TakePosition(reader);
+  job.rank = reader.U8();
+  job.after = reader.Id<EntryId>();
+  job.absent = reader.Varint();
+  job.ending = reader.U8() != 0;
+  job.sum = TakeSum(reader);
+  return job;
+}
+
+void PutClasses(RowWriter& writer, const ReaderState& state) {
+  writer.Varint(state.rows.size());
+  for (const auto& [entry_class, rows] : state.rows) {
+    writer.U8(static_cast<std::uint8_t>(entry_class));
+    writer.Varint(rows);
+  }
+  writer.Varint(state.hold_deletes.size());
+  for (const auto& [entry_class, hold] : state.hold_deletes) {
+    writer.U8(static_cast<std::uint8_t>(entry_class));
+    writer.U8(hold ? 1 : 0);
+  }
+}
+void TakeClasses(RowReader& reader, ReaderState& state) {
+  const std::uint64_t rows = reader.Varint();
+  for (std::uint64_t i = 0; i < rows && i < kListMax && reader.ok(); ++i) {
+    const auto entry_class = static_cast<EntryClass>(reader.U8());
+    state.rows[entry_class] = reader.Varint();
+  }
+  const std::uint64_t holds = reader.Varint();
+  for (std::uint64_t i = 0; i < holds && i < kListMax && reader.ok(); ++i) {
+    const auto entry_class = static_cast<EntryClass>(reader.U8());
+    state.hold_deletes[entry_class] = reader.U8() != 0;
+  }
+}
+
+// Where a batch of the epoch we are in stands.
+Result<Follows> JudgeWithin(const storage::ReadView& view, const ReaderState& state,
+                            const Position& at, const Digest& previous) {
+  const Position& cursor = state.cursor;
+  if (at.sequence == cursor.sequence + 1)
+    return previous == cursor.digest ? Follows::kNext : Follows::kFork;
+  if (at.sequence > cursor.sequence) return Follows::kGap;
+  if (at.sequence == cursor.sequence)
+    return at.digest == cursor.digest ? Follows::kRepeat : Follows::kFork;
+  DIRSYNC_TRY(row, view.Get(storage::DigestKey(state.number, at.epoch.counter, at.sequence)));
+  return row && *row == at.digest.view() ? Follows::kRepeat : Follows::kFork;
+}
+
+}  // namespace
+
+std::string EncodeReader(const ReaderState& state) {
+  std::string out;
+  RowWriter writer(out);
+  writer.U8(kVersion);
+  writer.U32Big(state.number);
+  writer.U8(static_cast<std::uint8_t>(state.source));
+  writer.Bytes(state.stream.organization);
+  writer.Bytes(state.stream.site);
+  writer.Bytes(state.stream.instance);
+  writer.Id(state.signer);
+  PutPosition(writer, state.cursor);
+  PutTerms(writer, state.terms);
+  PutSum(writer, state.sum);
+  PutClasses(writer, state);
+  writer.Id(state.run);
+  writer.U8(state.hold_all_deletes ? 1 : 0);
+  writer.Id(state.approved_run);
+  writer.Id(state.rejected_run);
+  writer.U8(state.suspect ? 1 : 0);
+  if (state.suspect) PutTotals(writer, *state.suspect);
+  writer.U8(state.full ? 1 : 0);
+  if (state.full) PutJob(writer, *state.full);
+  return out;
+}
+
+Result<ReaderState> DecodeReader(std::string_view row) {
+  RowReader reader(row);
+  if (reader.U8() != kVersion) return Corrupt("unknown version");
+  ReaderState state;
+  state.number = reader.U32Big();
+  const std::uint8_t source = reader.U8();
+  if (source > 2) return Corrupt("unknown kind of source");
+  state.source = static_cast<SourceKind>(source);
+  state.stream.organization = reader.Bytes();
+  state.stream.site = reader.Bytes();
+  state.stream.instance = reader.Bytes();
+  state.signer = reader.Id<PublicKey>();
+  state.cursor = TakePosition(reader);
+  state.terms = TakeTerms(reader);
+  state.sum = TakeSum(reader);
+  TakeClasses(reader, state);
+  state.run = reader.Id<RunId>();
+  state.hold_all_deletes = reader.U8() != 0;
+  state.approved_run = reader.Id<RunId>();
+  state.rejected_run = reader.Id<RunId>();
+  if (reader.U8() != 0) state.suspect = TakeTotals(reader);
+  if (reader.U8() != 0) state.full = TakeJob(reader);
+  if (!reader.ok() || !reader.at_end()) return Corrupt("cut short or too long");
+  return state;
+}
+
+Result<std::optional<ReaderState>> LoadReader(const storage::ReadView& view,
+                                              storage::StreamNumber number) {
+  DIRSYNC_TRY(row, view.Get(storage::ReaderKey(number)));
+  if (!row) return std::nullopt;
+  DIRSYNC_TRY(state, DecodeReader(*row));
+  return std::move(state);
+}
+
+void StoreReader(storage::Transaction& transaction, const ReaderState& state) {
+  transaction.Put(storage::ReaderKey(state.number), EncodeReader(state));
+}
+
+Result<Follows> Judge(const storage::ReadView& view, const ReaderState& state, const Position& at,
+                      const Digest& previous, const std::optional<Position>& start_previous) {
+  const Position& cursor = state.cursor;
+  if (at.epoch.counter < cursor.epoch.counter) return Follows::kOldEpoch;
+  if (cursor.epoch.counter != 0 && at.epoch.counter == cursor.epoch.counter) {
+    if (at.epoch.id != cursor.epoch.id) return Follows::kFork;
+    return JudgeWithin(view, state, at, previous);
+  }
+  if (!start_previous || at.sequence != 1) return Follows::kEpochChanged;
+  if (cursor.epoch.counter == 0)
+    return start_previous->epoch.counter == 0 ? Follows::kNext : Follows::kEpochChanged;
+  return *start_previous == cursor ? Follows::kNewEpoch : Follows::kEpochChanged;
+}
+
+Result<> RememberDigest(storage::Transaction& transaction, storage::StreamNumber number,
+                        const Position& position) {
+  const std::uint64_t counter = position.epoch.counter;
+  const Sequence at = position.sequence;
+  const Sequence kept = limits::kDigestsKept;
+  transaction.Put(storage::DigestKey(number, counter, at), std::string(position.digest.view()));
+  DIRSYNC_TRY(before, transaction.Get(storage::DigestKey(number, counter, at > 0 ? at - 1 : 0)));
+  if (before && at > 1) {
+    // The usual step: only one row falls out.
+    if (at > kept) transaction.Delete(storage::DigestKey(number, counter, at - kept));
+    return {};
+  }
+  // A new epoch, or a full copy jumped: whatever is older goes.
+  auto old = transaction.Scan(storage::StreamRange(storage::Table::kDigest, number).first,
+                              storage::DigestKey(number, counter, at > kept ? at - kept + 1 : 0));
+  for (; old->Valid(); old->Next()) transaction.Delete(std::string(old->Key()));
+  return old->status();
+}
+
+}  // namespace dirsync

@@ -1,0 +1,77 @@
+// What a reader remembers of the one source that an import instance is bound to (row kReader).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/base/error.h"
+#include "proto/model/batch.h"
+#include "storage/key.h"
+#include "storage/transaction.h"
+
+namespace dirsync {
+
+enum class SourceKind : std::uint8_t { kUnbound = 0, kStream = 1, kForeign = 2 };  // R7
+
+// A full copy under way: one commit = one range and this progress.
+struct FullJob {
+  Position as_of;
+  storage::Rank rank = 0;  // last entry applied: (rank, after); (0, zero) = none yet
+  EntryId after;
+  std::uint64_t absent = 0;  // candidates marked so far: mirror rows that were not listed
+  // All ranges are applied; candidates are being dealt with: recipients up to `after` while `rank`
+  // is kRecipientRank, then containers.
+  bool ending = false;
+  RowSum sum;                // of the told states listed so far
+  auto operator<=>(const FullJob&) const = default;
+};
+
+struct ReaderState {
+  storage::StreamNumber number = 0;
+  SourceKind source = SourceKind::kUnbound;
+  StreamName stream;     // kStream
+  PublicKey signer;      // pinned at the first import; zero = none yet
+  Position cursor;       // kForeign: epoch.counter 1, sequence = files read
+  StreamTerms terms;
+  RowSum sum;            // of told states of mirror rows that the source still has (R24)
+  std::map<EntryClass, std::uint64_t> rows;  // mirror rows by class, held and kept ones too
+  // The run being applied and what the gate said of it, for its later batches.
+  RunId run;
+  std::map<EntryClass, bool> hold_deletes;
+  bool hold_all_deletes = false;  // after a rollback of the source, until approved
+  RunId approved_run;             // a suspect run that a person let pass
+  RunId rejected_run;
+  std::optional<RunTotals> suspect;  // what stopped the stream: waiting for approve or reject
+  std::optional<FullJob> full;
+  auto operator<=>(const ReaderState&) const = default;
+};
+
+std::string EncodeReader(const ReaderState& state);
+Result<ReaderState> DecodeReader(std::string_view row);
+Result<std::optional<ReaderState>> LoadReader(const storage::ReadView& view,
+                                              storage::StreamNumber number);
+void StoreReader(storage::Transaction& transaction, const ReaderState& state);
+
+// How a file or batch that says `at` follows what was applied (R11, R17). `previous` is the digest
+// that it names for its predecessor.
+enum class Follows : std::uint8_t {
+  kNext,          // apply it
+  kRepeat,        // applied before, digest known and equal: kAlreadyApplied
+  kGap,           // too early
+  kFork,          // another digest where we stand, or one we no longer know
+  kOldEpoch,
+  kNewEpoch,      // START from exactly where we stand: apply it
+  kEpochChanged,  // a newer epoch we cannot follow by batches: a full copy is needed
+};
+Result<Follows> Judge(const storage::ReadView& view, const ReaderState& state, const Position& at,
+                      const Digest& previous, const std::optional<Position>& start_previous);
+
+// Remembers an applied digest; forgets those older than limits::kDigestsKept.
+Result<> RememberDigest(storage::Transaction& transaction, storage::StreamNumber number,
+                        const Position& position);
+
+}  // namespace dirsync

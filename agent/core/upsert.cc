@@ -1,0 +1,221 @@
+#include "agent/core/upsert.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/core/entry_content.h"
+#include "agent/core/landing.h"
+#include "agent/core/review.h"
+#include "agent/core/told.h"
+#include "agent/core/wanted.h"
+
+namespace dirsync {
+namespace {
+
+bool IsWhole(const Change& change) { return change.kind == ChangeKind::kAdd || change.wanted; }
+
+void CountLanding(ApplyContext& context, LandingEffect effect, std::string_view name) {
+  ApplyCounts& counts = context.counts;
+  switch (effect) {
+    case LandingEffect::kAdded:
+      ++counts.added;
+      return context.Plan("add", name);
+    case LandingEffect::kAdopted:
+      ++counts.adopted;
+      return context.Plan("adopt", name);
+    case LandingEffect::kModified:
+      ++counts.modified;
+      return context.Plan("modify", name);
+    case LandingEffect::kRenamed:
+      ++counts.renamed;
+      return context.Plan("rename", name);
+    case LandingEffect::kUnchanged:
+      ++counts.unchanged;
+      return;
+  }
+}
+
+void Quarantine(ApplyContext& context, const Change& change, const Error& refusal) {
+  QuarantineRow row;
+  row.number = context.state.number;
+  row.id = change.id;
+  row.version = context.version;
+  row.code = refusal.code;
+  row.name = change.dn;
+  row.reason = refusal.message;
+  row.change = change;
+  row.time = context.input.now;
+  context.transaction.Put(storage::QuarantineKey(row.number, row.id), EncodeQuarantine(row));
+  context.any_quarantine = true;
+  ++context.counts.quarantined;
+  context.Plan("quarantine", change.dn, refusal.message);
+}
+
+void DropQuarantine(ApplyContext& context, const EntryId& id) {
+  if (context.any_quarantine)
+    context.transaction.Delete(storage::QuarantineKey(context.state.number, id));
+}
+
+// The source has a newer word on an entry whose delete is held or was rejected.
+void EndHold(ApplyContext& context, MirrorSlot& slot) {
+  if (!slot.exists || IsCounted(slot.row.status)) return;
+  if (slot.row.status == MirrorStatus::kHeld) {
+    context.transaction.Delete(storage::HeldKey(context.state.number, slot.id));
+    ++context.counts.superseded;
+  }
+}
+
+void Stamp(const ApplyContext& context, MirrorRow& row) {
+  row.version = context.version;
+  row.time = context.input.now;
+  row.absent = false;
+}
+
+// Writes the row of what landed or was refused; `row.told` is set.
+Result<> Settle(ApplyContext& context, MirrorSlot& slot, const Change& change,
+                Result<Landing> landing) {
+  Stamp(context, slot.row);
+  if (!landing) {
+    if (!IsRefusal(landing.error().code)) return std::unexpected(std::move(landing).error());
+    slot.row.status = MirrorStatus::kQuarantined;
+    slot.Put(context);
+    Quarantine(context, change, landing.error());
+    return {};
+  }
+  const bool owned = slot.exists && slot.row.local == landing->local;
+  const bool cured = slot.exists && slot.row.status == MirrorStatus::kQuarantined;
+  slot.row.status = MirrorStatus::kApplied;
+  slot.row.local = landing->local;
+  slot.row.joined = landing->joined;
+  slot.row.renamed = landing->renamed;
+  slot.Put(context);
+  if (!owned) context.PutOwner(landing->local);
+  // Beside an applied row waits only a change of an unknown kind: a whole entry answers it.
+  if (cured || IsWhole(change)) DropQuarantine(context, change.id);
+  CountLanding(context, landing->effect, change.dn);
+  return {};
+}
+
+void AskFor(ApplyContext& context, const Change& change, std::string_view reason) {
+  PutWanted(context.transaction, context.state.number, change.id, context.version);
+  context.any_wanted = true;
+  ++context.counts.wanted;
+  context.Plan("want", change.dn, reason);
+}
+
+std::vector<std::string> ValuesAfter(const AttributeChange& change, const Attribute* held) {
+  std::vector<std::string> values;
+  if (held != nullptr) values = held->values;
+  for (const std::string& value : change.values) {
+    const auto at = std::find(values.begin(), values.end(), value);
+    if (change.operation == AttributeOperation::kAdd) {
+      if (at == values.end()) values.push_back(value);
+    } else if (at != values.end()) {
+      values.erase(at);
+    }
+  }
+  return values;
+}
+
+// The change with single values made whole from the entry here, which holds them as told.
+Change WithWholeValues(const Change& change, const Entry& current) {
+  Change whole = change;
+  for (AttributeChange& attribute : whole.attributes) {
+    if (attribute.operation == AttributeOperation::kSet) continue;
+    attribute.values = ValuesAfter(attribute, current.attributes.Find(attribute.name));
+    attribute.operation = AttributeOperation::kSet;
+  }
+  return whole;
+}
+
+bool HasSingleValues(const Change& change) {
+  return std::any_of(
+      change.attributes.begin(), change.attributes.end(),
+      [](const AttributeChange& of) { return of.operation != AttributeOperation::kSet; });
+}
+
+// The entry's content is not held here: only what was told of it moves on.
+Result<> MoveToldState(ApplyContext& context, MirrorSlot& slot, const Change& change) {
+  Result<ToldState> after = StateAfter(context.source.hash_key, slot.row.told, change);
+  slot.Uncount(context);
+  // Without the full list of values the state cannot be known; the whole entry will bring it.
+  if (after) slot.row.told = std::move(*after);
+  slot.row.status = MirrorStatus::kQuarantined;
+  Stamp(context, slot.row);
+  slot.Put(context);
+  AskFor(context, change, "its content is not held here");
+  return {};
+}
+
+}  // namespace
+
+Result<> ApplyWhole(ApplyContext& context, MirrorSlot& slot, const Change& change, ToldState told) {
+  EndHold(context, slot);
+  if (context.any_wanted)
+    context.transaction.Delete(storage::WantedKey(context.state.number, change.id));
+  slot.Uncount(context);
+  Result<Landing> landing = LandWhole(context, change, slot.exists ? &slot.row : nullptr);
+  slot.row.told = std::move(told);
+  return Settle(context, slot, change, std::move(landing));
+}
+
+Result<> ApplyPart(ApplyContext& context, MirrorSlot& slot, const Change& change) {
+  if (!slot.exists || !IsCounted(slot.row.status)) {
+    AskFor(context, change, "it is not held here");
+    return {};
+  }
+  std::optional<Entry> current;
+  if (slot.row.status == MirrorStatus::kApplied) {
+    DIRSYNC_TRY(held, HeldEntry(context, change.id, slot.row));
+    current = std::move(held);
+  }
+  if (!current) return MoveToldState(context, slot, change);
+  Change whole_values;
+  const Change* part = &change;
+  if (HasSingleValues(change)) {
+    whole_values = WithWholeValues(change, *current);
+    part = &whole_values;
+  }
+  DIRSYNC_TRY(after, StateAfter(context.source.hash_key, slot.row.told, *part));
+  slot.Uncount(context);
+  Result<Landing> landing = LandPart(context, *part, slot.row, *current);
+  const bool landed = landing.has_value();
+  slot.row.told = std::move(after);
+  DIRSYNC_CHECK(Settle(context, slot, change, std::move(landing)));
+  if (landed && change.kind == ChangeKind::kRename &&
+      NeedsWholeToRename(context.input.settings.display_name_format))
+    AskFor(context, change, "its display name is made of its name");
+  return {};
+}
+
+Result<bool> LandWaiting(ApplyContext& context, MirrorSlot& slot, const Change& change) {
+  std::optional<Result<Landing>> landing;
+  if (IsWhole(change)) {
+    if (!IsStateOf(context.source.hash_key, change, slot.row.told)) return false;
+    landing = LandWhole(context, change, &slot.row);
+  } else {
+    DIRSYNC_TRY(current, HeldEntry(context, change.id, slot.row));
+    if (!current || HasSingleValues(change)) return false;
+    landing = LandPart(context, change, slot.row, *current);
+  }
+  if (!*landing && IsRefusal(landing->error().code)) return false;
+  // It was told then, not now.
+  const Version now = std::exchange(context.version, slot.row.version);
+  if (slot.row.version == now && *landing) --context.counts.quarantined;
+  slot.Uncount(context);
+  Result<> settled = Settle(context, slot, change, std::move(*landing));
+  context.version = now;
+  DIRSYNC_CHECK(settled);
+  return true;
+}
+
+Result<> KeepUnknown(ApplyContext& context, const Change& change) {
+  const Error unknown{ErrorCode::kUnknownChange,
+                      "change of kind " + std::to_string(change.unknown_kind) +
+                          " is not known to this version",
+                      {}};
+  Quarantine(context, change, unknown);
+  return {};
+}
+
+}  // namespace dirsync

@@ -1,0 +1,31 @@
+// Writes a sync file piece by piece; memory does not grow with the file.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/file/byte_stream.h"
+#include "agent/file/sync_file.h"
+#include "proto/base/crypto.h"
+
+namespace dirsync {
+
+// Calls in order: kChanges: (BeginBatch Write*)+ Finish; kFull, kAdhoc: Write* Finish.
+// Not thread-safe. Lines end in CR LF. Errors are the sink's, or kTooLarge.
+class SyncFileWriter {
+ public:
+  SyncFileWriter(FileHeader header, const SigningKey& key, ByteSink sink);
+  ~SyncFileWriter();
+
+  Result<> BeginBatch(const FileBatch& batch);
+  // kFull, kAdhoc: changes of kind kAdd only. A rename becomes D + A with the same id.
+  Result<> Write(const Change& change);
+  // Writes trailer and signature and hands the last bytes to the sink. Returns the trailer.
+  Result<FileTrailer> Finish(const RowSum& sum, std::uint64_t rows);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dirsync

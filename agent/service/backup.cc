@@ -1,0 +1,79 @@
+// Backup by checkpoint; restore into a new store, in a new epoch.
+#include <filesystem>
+
+#include "agent/core/producer_state.h"
+#include "agent/service/bulk.h"
+#include "agent/service/posix_files.h"
+#include "proto/base/text.h"
+#include "storage/key.h"
+
+namespace dirsync {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<> CopyTree(const std::string& from, const std::string& to) {
+  std::error_code error;
+  fs::copy(from, to, fs::copy_options::recursive, error);
+  if (error)
+    return std::unexpected(FileError("copying " + Printable(from) + " to", to, error.value()));
+  return {};
+}
+
+// Every export stream of a restored store may have told more than the store knows (R17, R18).
+Result<> BeginEpochs(Store& store) {
+  IdSource ids = MakeIds(store.world());
+  return store.Write([&](storage::Transaction& transaction) -> Result<> {
+    auto [lower, upper] = storage::TableRange(storage::Table::kStream);
+    auto cursor = store.storage().Scan(lower, upper);
+    for (; cursor->Valid(); cursor->Next()) {
+      DIRSYNC_TRY(state, DecodeProducer(cursor->Value()));
+      DIRSYNC_CHECK(BeginEpoch(transaction, state, ids));
+      StoreProducer(transaction, state);
+    }
+    return cursor->status();
+  });
+}
+
+}  // namespace
+
+Result<> BackupStore(Store& store, const std::string& folder) {
+  if (store.world().files().Exists(folder))
+    return Fail(ErrorCode::kExists, "backing up to " + Printable(folder) + ": it is there already",
+                "name a new folder");
+  std::error_code error;
+  std::string part = folder + ".part";
+  fs::remove_all(part, error);
+  fs::create_directories(part, error);
+  if (error) return std::unexpected(FileError("making folder", part, error.value()));
+  DIRSYNC_CHECK(store.storage().Checkpoint(part + "/db"));
+  DIRSYNC_CHECK(CopyTree(store.path() + "/keys", part + "/keys"));
+  fs::rename(part, folder, error);
+  if (error) return std::unexpected(FileError("renaming to", folder, error.value()));
+  return {};
+}
+
+Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& folder,
+                                            const std::string& path) {
+  if (!world.files().Exists(folder + "/db") || !world.files().Exists(folder + "/keys/site.key"))
+    return Fail(ErrorCode::kNotFound, "restoring from " + Printable(folder) + ": it is no backup",
+                "name a folder that `dirsync backup` made");
+  if (world.files().Exists(path))
+    return Fail(ErrorCode::kExists, "restoring to " + Printable(path) + ": it is there already",
+                "move the old store away first: it is kept until you delete it");
+  std::string part = path + ".part";
+  std::error_code error;
+  fs::remove_all(part, error);
+  DIRSYNC_CHECK(CopyTree(folder, part));
+  fs::permissions(part + "/keys", fs::perms::owner_all, error);
+  fs::permissions(part + "/keys/site.key", fs::perms::owner_read | fs::perms::owner_write, error);
+  {
+    DIRSYNC_TRY(store, Store::Open(world, part));
+    DIRSYNC_CHECK(BeginEpochs(*store));
+  }
+  fs::rename(part, path, error);
+  if (error) return std::unexpected(FileError("renaming to", path, error.value()));
+  return Store::Open(world, path);
+}
+
+}  // namespace dirsync

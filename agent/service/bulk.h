@@ -1,0 +1,34 @@
+// Whole directories in and out: load, dump, backup, restore.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/service/run.h"
+
+namespace dirsync {
+
+struct LoadReport {
+  std::uint64_t added = 0, unchanged = 0, skipped = 0;
+  std::vector<std::string> notes;  // ignored attributes with counts; skipped records (first 100)
+  bool resumed = false;            // went on where a killed load of this file stopped
+};
+// LDIF content records as local entries below the site: parents must exist or come first;
+// objectClass decides the class (inetOrgPerson, person, user -> mailbox; contact -> custom
+// recipient; groupOfNames, group -> group; organizationalUnit, container -> container). An entry
+// that is there already with the same values is unchanged; with others: kExists, unless
+// `replace`. Commits every limits::kBulkRows entries; killed, it goes on there.
+Result<LoadReport> LoadLdif(Store& store, const std::string& file, bool replace,
+                            const std::function<void(const Progress&)>& progress);
+// All live local entries (and with `imported` the others) with EntryIds, parents first; returns
+// their number.
+Result<std::uint64_t> DumpLdif(Store& store, const ByteSink& sink, bool imported);
+
+// A consistent copy of the whole store, keys included (mode 0600), in the new folder `folder`.
+Result<> BackupStore(Store& store, const std::string& folder);
+// A new store at `path` from a backup: every export stream begins a new epoch (R17, R18).
+Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& folder,
+                                            const std::string& path);
+
+}  // namespace dirsync

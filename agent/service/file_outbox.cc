@@ -1,0 +1,112 @@
+#include "agent/service/file_outbox.h"
+
+#include <algorithm>
+
+#include "proto/base/bytes.h"
+#include "proto/base/text.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::uint8_t kRowVersion = 1;
+
+std::string Encode(const OutboxFile& file) {
+  std::string row;
+  RowWriter out(row);
+  out.U8(kRowVersion);
+  out.Bytes(file.path);
+  out.Varint(file.last);
+  out.U8(static_cast<std::uint8_t>((file.full ? 1 : 0) | (file.empty ? 2 : 0) |
+                                   (file.pending ? 4 : 0)));
+  return row;
+}
+
+Result<OutboxFile> Decode(std::string_view row) {
+  RowReader in(row);
+  OutboxFile file;
+  std::uint8_t version = in.U8();
+  file.path = in.Bytes();
+  file.last = in.Varint();
+  std::uint8_t flags = in.U8();
+  file.full = (flags & 1) != 0;
+  file.empty = (flags & 2) != 0;
+  file.pending = (flags & 4) != 0;
+  if (!in.ok() || !in.at_end() || version != kRowVersion)
+    return Fail(ErrorCode::kCorrupt, "reading a file outbox row: malformed");
+  return file;
+}
+
+// The N of "path.N"; 1 for path itself; 0 for anything else.
+std::uint64_t NumberIn(const std::string& file, const std::string& path) {
+  if (file == path) return 1;
+  if (!file.starts_with(path + ".")) return 0;
+  return ParseNumber(std::string_view(file).substr(path.size() + 1)).value_or(0);
+}
+
+}  // namespace
+
+std::string PartPath(const std::string& path) { return path + ".part"; }
+
+Result<std::vector<OutboxFile>> ListOutboxFiles(const storage::ReadView& view,
+                                                storage::StreamNumber number) {
+  std::vector<OutboxFile> files;
+  auto [lower, upper] = storage::StreamRange(storage::Table::kFile, number);
+  auto cursor = view.Scan(lower, upper);
+  for (; cursor->Valid(); cursor->Next()) {
+    DIRSYNC_TRY(file, Decode(cursor->Value()));
+    files.push_back(std::move(file));
+  }
+  DIRSYNC_CHECK(cursor->status());
+  return files;
+}
+
+void PutOutboxFile(storage::Transaction& transaction, storage::StreamNumber number,
+                   const OutboxFile& file) {
+  transaction.Put(storage::FileKey(number, file.path), Encode(file));
+}
+
+NextFile ChooseNextFile(const std::vector<OutboxFile>& files, const std::string& path,
+                        Sequence acked, bool full) {
+  std::uint64_t highest = 0;
+  std::uint64_t highest_with_changes = 0;
+  for (const OutboxFile& file : files) {
+    std::uint64_t number = NumberIn(file.path, path);
+    bool unread = !file.empty && file.last > acked && !full;
+    if (unread) highest_with_changes = std::max(highest_with_changes, number);
+    highest = std::max(highest, number);
+  }
+  NextFile next;
+  next.path = highest_with_changes == 0 ? path : path + "." + std::to_string(highest_with_changes + 1);
+  for (const OutboxFile& file : files) {
+    std::uint64_t number = NumberIn(file.path, path);
+    bool superseded = highest_with_changes == 0 || number > highest_with_changes;
+    if (superseded && file.path != next.path) next.stale.push_back(file.path);
+  }
+  return next;
+}
+
+Result<> PublishFiles(Store& store, storage::StreamNumber number,
+                      const std::vector<std::string>& stale) {
+  World& world = store.world();
+  DIRSYNC_TRY(files, ListOutboxFiles(store.storage(), number));
+  storage::Transaction transaction(store.storage());
+  for (OutboxFile& file : files) {
+    if (!file.pending) continue;
+    // The part was durable before the row was: if it is gone, it has been renamed already.
+    if (world.files().Exists(PartPath(file.path))) {
+      world.Effect("rename");
+      DIRSYNC_CHECK(world.files().Rename(PartPath(file.path), file.path));
+      world.Effect("renamed");
+    }
+    file.pending = false;
+    PutOutboxFile(transaction, number, file);
+  }
+  for (const std::string& path : stale) {
+    world.Effect("remove");
+    DIRSYNC_CHECK(world.files().Remove(path));
+    transaction.Delete(storage::FileKey(number, path));
+  }
+  return store.Commit(transaction);
+}
+
+}  // namespace dirsync

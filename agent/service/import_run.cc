@@ -1,0 +1,170 @@
+#include "agent/service/import_run.h"
+
+#include <algorithm>
+
+#include "agent/file/sync_file_reader.h"
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
+
+namespace dirsync {
+namespace {
+
+struct Candidate {
+  std::string path;
+  std::unique_ptr<ByteSource> source;
+  FileNature nature = FileNature::kForeign;
+  FileHeader header;
+  std::optional<Error> error;  // its header cannot be read
+};
+
+// F, F.2 … and F.adhoc beside it.
+bool BelongsTo(std::string_view name, std::string_view base) {
+  if (name == base) return true;
+  if (!name.starts_with(base) || name[base.size()] != '.') return false;
+  std::string_view suffix = name.substr(base.size() + 1);
+  return suffix == "adhoc" || ParseNumber(suffix).has_value();
+}
+
+Result<std::vector<Candidate>> FindFiles(World& world, const std::string& path) {
+  auto slash = path.rfind('/');
+  std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
+  DIRSYNC_TRY(names, world.files().ListBeginning(path));
+  std::vector<Candidate> found;
+  for (const std::string& name : names) {
+    if (!BelongsTo(name, base) || found.size() == limits::kCarriedFiles) continue;
+    found.push_back({folder + name, nullptr, FileNature::kForeign, {}, {}});
+  }
+  // Nothing regular there: opening says what stands in the way (absent, FIFO, folder …).
+  if (found.empty()) found.push_back({path, nullptr, FileNature::kForeign, {}, {}});
+  for (Candidate& file : found) {
+    DIRSYNC_TRY(source, world.files().Open(file.path));
+    file.source = std::move(source);
+    DIRSYNC_TRY(nature, NatureOf(*file.source));
+    file.nature = nature;
+    if (nature == FileNature::kForeign) continue;
+    auto header = PeekSyncFile(*file.source);
+    if (header) {
+      file.header = std::move(*header);
+    } else {
+      file.error = header.error();
+    }
+  }
+  return found;
+}
+
+// By what the headers say, never by name: epoch, then the position that the file starts from; a
+// full copy before the batches behind it; files outside streams last.
+bool ReadBefore(const Candidate& a, const Candidate& b) {
+  auto rank = [](const Candidate& file) {
+    const FileHeader& h = file.header;
+    return std::tuple(h.kind == FileKind::kAdhoc, h.epoch.counter, h.as_of.sequence,
+                      h.kind == FileKind::kChanges);
+  };
+  return rank(a) < rank(b);
+}
+
+Result<> CheckSettings(const RunRequest& request) {
+  std::vector<std::string> missing;
+  if (!request.settings.imports) missing.emplace_back("direction (--import or --both)");
+  if (request.settings.import_file.empty()) missing.emplace_back("import file (--import-file F)");
+  if (missing.empty()) return {};
+  return Fail(ErrorCode::kConfiguration, "importing: missing " + Join(missing, ", "),
+              "dirsync instance set " + Printable(request.settings.name) + " …");
+}
+
+Result<ReaderState> LoadState(Store& store, const RunRequest& request) {
+  auto load = [&](storage::Transaction& t) -> Result<ReaderState> {
+    DIRSYNC_TRY(number, NumberOf(t, "import/" + FoldName(request.settings.name)));
+    DIRSYNC_TRY(state, LoadReader(t, number));
+    if (state) return std::move(*state);
+    ReaderState fresh;
+    fresh.number = number;
+    return fresh;
+  };
+  return request.dry_run ? store.Read(load) : store.Write(load);
+}
+
+Result<> ImportOne(ImportRun& run, Candidate& file) {
+  if (file.error) return std::unexpected(*file.error);
+  if (file.nature == FileNature::kOurs) return ImportSyncFile(run, file.path, *file.source);
+  if (run.state.source == SourceKind::kStream)
+    return Fail(ErrorCode::kHeaderless,
+                "reading " + Printable(file.path) + ": it has no #! lines, and " +
+                    Printable(run.request.settings.name) + " takes the signed files of " +
+                    run.state.stream.ToString());
+  return ImportForeignFile(run, file.path, *file.source);
+}
+
+}  // namespace
+
+ImportRun::ImportRun(Store& store_in, const RunRequest& request_in, ReaderState state_in)
+    : store(store_in),
+      request(request_in),
+      state(std::move(state_in)),
+      input{store_in.profile(), request_in.settings, store_in.world().Now(), request_in.plan},
+      committed_(state) {
+  report.instance = request.settings.name;
+  report.direction = Direction::kImport;
+  report.time = input.now;
+}
+
+storage::Transaction& ImportRun::Begin() {
+  if (!current_) current_ = std::make_unique<storage::Transaction>(store.storage());
+  return *current_;
+}
+
+Result<> ImportRun::Commit() {
+  storage::Transaction& transaction = Begin();
+  committed_ = state;
+  if (request.dry_run) {
+    // Later changes of a small file must see the earlier ones; a bulk one must not fill memory.
+    if (transaction.bytes() > limits::kRunBytes) transaction.Rollback();
+    return {};
+  }
+  StoreReader(transaction, state);
+  DIRSYNC_CHECK(store.Commit(transaction));
+  current_.reset();
+  return {};
+}
+
+void ImportRun::Abort() {
+  if (!request.dry_run) current_.reset();
+  state = committed_;
+}
+
+Result<RunReport> RunImport(Store& store, const RunRequest& request) {
+  DIRSYNC_CHECK(CheckSettings(request));
+  DIRSYNC_TRY(state, LoadState(store, request));
+  DIRSYNC_TRY(files, FindFiles(store.world(), request.settings.import_file));
+  std::stable_sort(files.begin(), files.end(), ReadBefore);
+  ImportRun run(store, request, std::move(state));
+  bool anything = false;
+  for (Candidate& file : files) {
+    auto done = ImportOne(run, file);
+    if (done) {
+      anything = true;
+      run.report.file = file.path;
+      run.report.files.push_back(file.path);
+      continue;
+    }
+    run.Abort();
+    if (done.error().code == ErrorCode::kAlreadyApplied) {
+      run.report.file = file.path;
+      run.report.notes.push_back(done.error().message);
+      continue;
+    }
+    if (!run.report.problem) run.report.problem = done.error();
+    // A stop of our own making concerns all files alike.
+    if (done.error().code == ErrorCode::kDiskFull || done.error().code == ErrorCode::kInterrupted)
+      break;
+  }
+  run.report.nothing_to_do = !anything && !run.report.problem;
+  if (!anything && run.report.problem) return std::unexpected(*run.report.problem);
+  if (run.state.source == SourceKind::kStream) run.report.stream = run.state.stream.ToString();
+  run.report.epoch = run.state.cursor.epoch;
+  run.report.sequence = run.state.cursor.sequence;
+  return std::move(run.report);
+}
+
+}  // namespace dirsync

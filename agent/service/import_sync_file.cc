@@ -1,0 +1,335 @@
+// One of our own files, from proof to cursor.
+#include <algorithm>
+
+#include "agent/file/sync_file_reader.h"
+#include "agent/service/import_run.h"
+#include "agent/service/ride_along.h"
+#include "proto/base/limits.h"
+#include "proto/base/text.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::size_t kProgressEvery = 8192;
+constexpr std::size_t kBulkBytes = 24 * limits::kMiB;  // of one commit's writes
+
+class SyncFileImport {
+ public:
+  SyncFileImport(ImportRun& run, const std::string& path, ByteSource& source)
+      : run_(run), path_(Printable(path)), source_(source) {}
+  Result<> Import();
+
+ private:
+  Result<> CheckSource(const FileHeader& header) const;
+  Result<> Verify();
+  Result<> Bind();
+  Result<> ApplyBatches();
+  Result<> ApplyOneBatch(SyncFileRecords& records, SyncFileRecords::Record& record, bool& more,
+                         std::size_t index);
+  Result<> JudgeBatch(const FileBatch& info, Follows* follows) const;
+  Result<> JudgeFull(bool* rollback) const;
+  Result<> ApplyFull();
+  Result<> TakeAll(FullApply& apply);
+  Result<> ApplyAdhocFile();
+  Result<> Gap(Sequence sequence) const;
+  void Report(std::uint64_t done, std::uint64_t total) const {
+    if (run_.request.progress && done % kProgressEvery == 0)
+      run_.request.progress({"reading " + path_, done, total});
+  }
+  std::unexpected<Error> Refuse(ErrorCode code, const std::string& cause,
+                                std::string hint = {}) const {
+    return Fail(code, "reading " + path_ + ": " + cause, std::move(hint));
+  }
+
+  ImportRun& run_;
+  std::string path_;
+  ByteSource& source_;
+  VerifiedFile file_;
+  // Pass 1 of a full copy: nothing in the file differs from what is here.
+  bool unchanged_ = false;
+};
+
+Result<> SyncFileImport::Import() {
+  DIRSYNC_TRY(header, PeekSyncFile(source_));
+  DIRSYNC_CHECK(CheckSource(header));
+  file_.header = std::move(header);
+  DIRSYNC_CHECK(Verify());
+  DIRSYNC_CHECK(Bind());
+  if (!run_.request.dry_run) {
+    DIRSYNC_TRY(notes, run_.store.Write([&](storage::Transaction& transaction) {
+      return TakeRideAlong(run_.store, transaction, file_.header);
+    }));
+    for (std::string& note : notes) run_.report.notes.push_back(std::move(note));
+  }
+  switch (file_.header.kind) {
+    case FileKind::kChanges: return ApplyBatches();
+    case FileKind::kFull: return ApplyFull();
+    case FileKind::kAdhoc: return ApplyAdhocFile();
+  }
+  return {};
+}
+
+// Whose file it is, before its proof: a wrong one is named as such whatever its state.
+Result<> SyncFileImport::CheckSource(const FileHeader& header) const {
+  const SiteProfile& profile = run_.store.profile();
+  const ReaderState& state = run_.state;
+  if (header.stream.organization == profile.organization && header.stream.site == profile.site)
+    return Refuse(ErrorCode::kOwnStream, "this site wrote it (" + header.stream.ToString() + ")");
+  if (state.source == SourceKind::kForeign)
+    return Refuse(ErrorCode::kWrongKind, Printable(run_.request.settings.name) +
+                                             " takes foreign files; this one is of stream " +
+                                             header.stream.ToString());
+  if (state.source != SourceKind::kStream) return {};
+  bool same = header.kind == FileKind::kAdhoc
+                  ? header.stream.organization == state.stream.organization &&
+                        header.stream.site == state.stream.site
+                  : header.stream == state.stream;
+  if (!same)
+    return Refuse(ErrorCode::kWrongStream, "it is of stream " + header.stream.ToString() + ", and " +
+                                               Printable(run_.request.settings.name) + " reads " +
+                                               state.stream.ToString());
+  return {};
+}
+
+// Pass 1. A full copy is compared on the way, until the first difference: an unchanged one needs
+// no second pass.
+Result<> SyncFileImport::Verify() {
+  std::optional<PublicKey> pinned;
+  if (!run_.state.signer.is_zero()) pinned = run_.state.signer;
+  bool compare = file_.header.kind == FileKind::kFull && !run_.state.full &&
+                 run_.state.cursor.epoch == file_.header.epoch &&
+                 run_.state.terms.hash_key == file_.header.terms.hash_key;
+  ReaderState scratch = run_.state;
+  ApplyInput quiet = run_.input;
+  quiet.plan = {};
+  storage::Transaction transaction(run_.store.storage());
+  FullApply probe(quiet, file_.header.as_of, file_.header.terms, scratch);
+  probe.Begin(transaction);
+  ApplyCounts none;
+  std::uint64_t seen = 0;
+  auto visit = [&](std::size_t, const Change& change) -> Result<> {
+    ++seen;
+    if (!compare) return {};
+    auto taken = probe.Take(change);
+    none.unchanged = probe.counts().unchanged;
+    compare = taken.has_value() && probe.counts() == none;
+    Report(seen, 0);
+    return {};
+  };
+  DIRSYNC_TRY(verified, VerifySyncFile(source_, pinned, visit));
+  file_ = std::move(verified);
+  if (compare) {
+    auto ended = probe.End(false);
+    none.unchanged = probe.counts().unchanged;
+    unchanged_ = ended.has_value() && *ended && probe.counts() == none;
+  }
+  return {};
+}
+
+// The first file binds the instance to its stream and pins its key (R7).
+Result<> SyncFileImport::Bind() {
+  if (run_.state.source == SourceKind::kStream) return {};
+  const FileHeader& header = file_.header;
+  std::string fingerprint = Fingerprint(header.signer);
+  if (header.kind != FileKind::kAdhoc && run_.request.confirm && !run_.request.dry_run) {
+    RunReport preview = run_.report;
+    preview.stream = header.stream.ToString();
+    preview.full = header.kind == FileKind::kFull;
+    preview.counts.added = file_.trailer.records;
+    if (!run_.request.confirm(preview, fingerprint))
+      return Refuse(ErrorCode::kRefused, "not confirmed; nothing was changed",
+                    "run it again when the fingerprint is right");
+  }
+  if (header.kind == FileKind::kAdhoc) return {};
+  run_.state.source = SourceKind::kStream;
+  run_.state.stream = header.stream;
+  run_.state.signer = header.signer;
+  run_.report.notes.push_back("first import of " + header.stream.ToString() + ": pinned key " +
+                              fingerprint + " (compare it with `dirsync version` at " +
+                              header.stream.site + ")");
+  return {};
+}
+
+Result<> SyncFileImport::Gap(Sequence sequence) const {
+  const ReaderState& state = run_.state;
+  std::string missing = std::to_string(state.cursor.sequence + 1);
+  if (sequence > state.cursor.sequence + 2) missing += " to " + std::to_string(sequence - 1);
+  return Refuse(ErrorCode::kGap,
+                "it came too early: it starts at " + std::to_string(sequence) + ", and " +
+                    std::to_string(state.cursor.sequence) + " was read last (missing: " + missing +
+                    ")",
+                "bring the missing file, or at " + state.stream.site + ": dirsync run " +
+                    state.stream.instance + " --full");
+}
+
+Result<> SyncFileImport::JudgeBatch(const FileBatch& info, Follows* follows) const {
+  const Batch& batch = info.batch;
+  std::optional<Position> start;
+  if (batch.kind == BatchKind::kStart) start = batch.previous_epoch;
+  DIRSYNC_TRY(verdict, Judge(run_.Begin(), run_.state,
+                             {batch.epoch, batch.sequence, info.digest}, batch.previous, start));
+  *follows = verdict;
+  const std::string& site = run_.state.stream.site;
+  const std::string full = "at " + site + ": dirsync run " + run_.state.stream.instance + " --full";
+  switch (verdict) {
+    case Follows::kNext:
+    case Follows::kRepeat:
+    case Follows::kNewEpoch: return {};
+    case Follows::kGap: return Gap(batch.sequence);
+    case Follows::kFork:
+      return Refuse(ErrorCode::kFork,
+                    "batch " + std::to_string(batch.sequence) + " differs from what " + site +
+                        " told before: two histories of one stream",
+                    "find out whether " + site + " was copied or restored; then " + full);
+    case Follows::kOldEpoch:
+      return Refuse(ErrorCode::kOldEpoch, "it is of epoch " + std::to_string(batch.epoch.counter) +
+                                              "; " + site + " is in epoch " +
+                                              std::to_string(run_.state.cursor.epoch.counter));
+    case Follows::kEpochChanged:
+      return Refuse(ErrorCode::kEpochChanged,
+                    "epoch " + std::to_string(batch.epoch.counter) +
+                        " does not begin where this site stands",
+                    full);
+  }
+  return {};
+}
+
+Result<> SyncFileImport::ApplyOneBatch(SyncFileRecords& records, SyncFileRecords::Record& record,
+                                       bool& more, std::size_t index) {
+  const FileBatch& info = file_.batches[index];
+  Follows follows{};
+  DIRSYNC_CHECK(JudgeBatch(info, &follows));
+  Batch batch = info.batch;
+  while (more && record.batch == index) {
+    if (follows != Follows::kRepeat) batch.changes.push_back(std::move(record.change));
+    DIRSYNC_TRY(another, records.Next(record));
+    more = another;
+  }
+  if (follows == Follows::kRepeat) return {};
+  auto counts = ApplyBatch(run_.Begin(), run_.input, batch, info.digest, run_.state);
+  if (!counts) {
+    // A suspect run stops here; that it waits for a person is kept.
+    if (counts.error().code == ErrorCode::kSuspect) DIRSYNC_CHECK(run_.Commit());
+    return std::unexpected(counts.error());
+  }
+  run_.report.counts.Add(*counts);
+  run_.report.sums_equal = run_.state.sum == batch.sum_after;
+  return run_.Commit();
+}
+
+Result<> SyncFileImport::ApplyBatches() {
+  if (file_.batches.empty()) return run_.Commit();
+  const Batch& last = file_.batches.back().batch;
+  bool repeat = last.epoch == run_.state.cursor.epoch &&
+                last.sequence <= run_.state.cursor.sequence;
+  SyncFileRecords records(source_, file_);
+  SyncFileRecords::Record record;
+  DIRSYNC_TRY(more, records.Next(record));
+  for (std::size_t index = 0; index < file_.batches.size(); ++index) {
+    DIRSYNC_CHECK(ApplyOneBatch(records, record, more, index));
+    Report(index, file_.batches.size());
+  }
+  if (repeat) return Refuse(ErrorCode::kAlreadyApplied, "it was read before");
+  return {};
+}
+
+Result<> SyncFileImport::JudgeFull(bool* rollback) const {
+  const Position& as_of = file_.header.as_of;
+  const ReaderState& state = run_.state;
+  *rollback = false;
+  if (state.cursor.epoch.counter == 0) return {};
+  if (as_of.epoch.counter < state.cursor.epoch.counter)
+    return Refuse(ErrorCode::kOldEpoch, "it is of epoch " + std::to_string(as_of.epoch.counter));
+  if (as_of.epoch.counter > state.cursor.epoch.counter) {
+    *rollback = true;
+    return {};
+  }
+  if (as_of.epoch == state.cursor.epoch && as_of.sequence > state.cursor.sequence) return {};
+  DIRSYNC_TRY(follows, Judge(run_.store.storage(), state, as_of, {}, std::nullopt));
+  if (follows != Follows::kRepeat)
+    return Refuse(ErrorCode::kFork, "its position " + std::to_string(as_of.sequence) +
+                                        " differs from what " + state.stream.site + " told before");
+  if (as_of.sequence < state.cursor.sequence)
+    return Refuse(ErrorCode::kAlreadyApplied, "a full copy of before what was read last");
+  return {};
+}
+
+Result<> SyncFileImport::TakeAll(FullApply& apply) {
+  SyncFileRecords records(source_, file_);
+  SyncFileRecords::Record record;
+  std::uint64_t done = 0;
+  apply.Begin(run_.Begin());
+  for (;;) {
+    DIRSYNC_TRY(more, records.Next(record));
+    if (!more) return {};
+    DIRSYNC_CHECK(apply.Take(record.change));
+    Report(++done, file_.trailer.records);
+    if (run_.Begin().bytes() < kBulkBytes) continue;
+    DIRSYNC_CHECK(run_.Commit());
+    apply.Begin(run_.Begin());
+  }
+}
+
+Result<> SyncFileImport::ApplyFull() {
+  bool rollback = false;
+  DIRSYNC_CHECK(JudgeFull(&rollback));
+  run_.report.full = true;
+  FullApply apply(run_.input, file_.header.as_of, file_.header.terms, run_.state);
+  if (unchanged_) {
+    run_.report.counts.unchanged += file_.trailer.records;
+    run_.state.cursor = file_.header.as_of;
+    run_.state.full.reset();
+    DIRSYNC_CHECK(RememberDigest(run_.Begin(), run_.state.number, file_.header.as_of));
+  } else {
+    DIRSYNC_CHECK(TakeAll(apply));
+    for (bool ended = false; !ended;) {
+      apply.Begin(run_.Begin());
+      DIRSYNC_TRY(end, apply.End(rollback));
+      ended = end;
+      if (!ended) DIRSYNC_CHECK(run_.Commit());
+    }
+    run_.report.counts.Add(apply.counts());
+  }
+  run_.report.sums_equal = run_.state.sum == file_.trailer.sum;
+  return run_.Commit();
+}
+
+Result<> SyncFileImport::ApplyAdhocFile() {
+  run_.report.adhoc = true;
+  storage::Transaction& transaction = run_.Begin();
+  const std::string& site = file_.header.stream.site;
+  DIRSYNC_TRY(number, NumberOf(transaction, "adhoc/" + site));
+  DIRSYNC_TRY(loaded, LoadReader(transaction, number));
+  ReaderState adhoc = loaded ? std::move(*loaded) : ReaderState{};
+  adhoc.number = number;
+  adhoc.source = SourceKind::kStream;
+  adhoc.stream = {file_.header.stream.organization, site, ""};
+  if (run_.state.source != SourceKind::kStream && !adhoc.signer.is_zero() &&
+      adhoc.signer != file_.header.signer)
+    return Refuse(ErrorCode::kKeyChanged, "signed by " + Fingerprint(file_.header.signer) + ", and " +
+                                              Fingerprint(adhoc.signer) + " is pinned for " + site);
+  adhoc.signer = file_.header.signer;
+  adhoc.terms = file_.header.terms;
+  SyncFileRecords records(source_, file_);
+  SyncFileRecords::Record record;
+  for (std::uint64_t done = 0;; ++done) {
+    DIRSYNC_TRY(more, records.Next(record));
+    if (!more) break;
+    DIRSYNC_TRY(counts, ApplyAdhoc(run_.Begin(), run_.input, site, record.change, adhoc));
+    run_.report.counts.Add(counts);
+    Report(done, file_.trailer.records);
+    if (run_.Begin().bytes() < kBulkBytes) continue;
+    StoreReader(run_.Begin(), adhoc);
+    DIRSYNC_CHECK(run_.Commit());
+  }
+  StoreReader(run_.Begin(), adhoc);
+  return run_.Commit();
+}
+
+}  // namespace
+
+Result<> ImportSyncFile(ImportRun& run, const std::string& path, ByteSource& source) {
+  return SyncFileImport(run, path, source).Import();
+}
+
+}  // namespace dirsync

@@ -1,0 +1,146 @@
+#include "agent/service/ldif_entry.h"
+
+#include <algorithm>
+
+#include "proto/base/text.h"
+#include "proto/model/address.h"
+#include "proto/model/attribute_table.h"
+
+namespace dirsync {
+namespace {
+
+EntryClass ClassOf(const LdifRecord& record) {
+  for (const auto& [name, value] : record.values) {
+    if (!EqualsIgnoreCase(name, "objectClass")) continue;
+    for (const char* group : {"groupOfNames", "groupOfUniqueNames", "group"})
+      if (EqualsIgnoreCase(value, group)) return EntryClass::kDistributionList;
+    for (const char* container : {"organizationalUnit", "container"})
+      if (EqualsIgnoreCase(value, container)) return EntryClass::kContainer;
+    if (EqualsIgnoreCase(value, "contact")) return EntryClass::kCustomRecipient;
+  }
+  return EntryClass::kMailbox;
+}
+
+std::string_view ClassObject(EntryClass entry_class) {
+  switch (entry_class) {
+    case EntryClass::kContainer: return "container";
+    case EntryClass::kCustomRecipient: return "contact";
+    case EntryClass::kDistributionList: return "groupOfNames";
+    case EntryClass::kMailbox: break;
+  }
+  return "inetOrgPerson";
+}
+
+Result<EntryId> ParseId(std::string_view text) {
+  std::string digits;
+  for (char c : text)
+    if (c != '-') digits.push_back(c);
+  auto id = EntryId::FromHex(digits);
+  if (!id) return Fail(ErrorCode::kInvalid, "reading EntryId " + Printable(text) + ": no 32 digits");
+  return *id;
+}
+
+void AddValue(Attributes& attributes, std::string_view name, const std::string& value) {
+  const Attribute* held = attributes.Find(name);
+  std::vector<std::string> values = held ? held->values : std::vector<std::string>();
+  values.push_back(value);
+  attributes.Set(name, std::move(values));
+}
+
+// The original's attribute without options: "userCertificate;binary" -> "userCertificate".
+std::string_view BaseName(std::string_view name) { return name.substr(0, name.find(';')); }
+
+Result<> TakeValue(LdifEntry& result, const std::string& written, const std::string& value,
+                   IgnoredAttributes& ignored) {
+  std::string_view name = BaseName(written);
+  if (EqualsIgnoreCase(name, "objectClass") || EqualsIgnoreCase(name, "cn")) return {};
+  if (EqualsIgnoreCase(name, "entryUUID") || EqualsIgnoreCase(name, "dirsyncId")) {
+    DIRSYNC_TRY(id, ParseId(value));
+    result.entry.id = id;
+    return {};
+  }
+  if (EqualsIgnoreCase(name, "member") || EqualsIgnoreCase(name, "uniqueMember")) {
+    result.members.push_back(value);
+    return {};
+  }
+  const AttributeInfo* info = FindAttribute(name);
+  if (info == nullptr || value.empty()) {
+    ++ignored[std::string(name)];
+    return {};
+  }
+  std::string canonical = info->name.empty() ? std::string(name) : std::string(info->name);
+  if (!info->multi_valued && result.entry.attributes.Find(canonical) != nullptr) {
+    ++ignored[canonical + " (further values)"];
+    return {};
+  }
+  AddValue(result.entry.attributes, canonical, value);
+  return {};
+}
+
+}  // namespace
+
+Result<Dn> DnOfLdap(const SiteProfile& profile, std::string_view text) {
+  DIRSYNC_TRY(parts, ParseLdapDn(text));
+  std::reverse(parts.begin(), parts.end());  // outermost first
+  Dn dn = profile.basepoint();
+  bool outer = true;  // the site's own parts and dc= stand outside all containers
+  for (const LdapRdn& part : parts) {
+    if (outer && (EqualsIgnoreCase(part.type, "dc") ||
+                  (EqualsIgnoreCase(part.type, "o") &&
+                   FoldName(part.value) == FoldName(profile.organization)) ||
+                  (EqualsIgnoreCase(part.type, "ou") &&
+                   FoldName(part.value) == FoldName(profile.site))))
+      continue;
+    outer = false;
+    DIRSYNC_CHECK(CheckName("name", part.value));
+    dn.parts.push_back({"cn", part.value});
+  }
+  return dn;
+}
+
+Result<LdifEntry> ToEntry(const SiteProfile& profile, const LdifRecord& record,
+                          IgnoredAttributes& ignored) {
+  DIRSYNC_TRY(dn, DnOfLdap(profile, record.dn));
+  std::size_t base = profile.basepoint().parts.size();
+  if (dn.parts.size() == base)
+    return Fail(ErrorCode::kInvalid, "reading " + Printable(record.dn) + ": it is the site itself");
+  LdifEntry result;
+  result.entry.entry_class = ClassOf(record);
+  result.entry.name = dn.parts.back().value;
+  bool top = dn.parts.size() == base + 1;
+  if (!top) {
+    result.entry.container = dn.Parent().ToString();
+  } else if (result.entry.entry_class == EntryClass::kContainer) {
+    result.entry.container.clear();
+  }
+  for (const auto& [name, value] : record.values)
+    DIRSYNC_CHECK(TakeValue(result, name, value, ignored));
+  std::string mail(result.entry.attributes.First("Mail"));
+  const Attribute* proxies = result.entry.attributes.Find(attribute::kProxyAddresses);
+  if (!mail.empty() && (proxies == nullptr || PrimaryAddress(proxies->values, "SMTP").empty()))
+    AddValue(result.entry.attributes, attribute::kProxyAddresses, "SMTP:" + mail);
+  return result;
+}
+
+std::string LdapDnOf(const Dn& dn) {
+  std::vector<LdapRdn> parts;
+  for (auto part = dn.parts.rbegin(); part != dn.parts.rend(); ++part)
+    parts.push_back({part->type, part->value});
+  return FormatLdapDn(parts);
+}
+
+void AppendLdifEntry(std::string& out, const Entry& entry, const Dn& dn) {
+  AppendLdifLine(out, "dn", LdapDnOf(dn));
+  AppendLdifLine(out, "objectClass", ClassObject(entry.entry_class));
+  AppendLdifLine(out, "cn", entry.name);
+  AppendLdifLine(out, "entryUUID", entry.id.hex());
+  for (const Attribute& attribute : entry.attributes) {
+    const AttributeInfo* info = FindAttribute(attribute.name);
+    std::string_view name =
+        info != nullptr && !info->ldap_name.empty() ? info->ldap_name : attribute.name;
+    for (const std::string& value : attribute.values) AppendLdifLine(out, name, value);
+  }
+  out += "\n";
+}
+
+}  // namespace dirsync

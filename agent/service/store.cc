@@ -1,0 +1,112 @@
+#include "agent/service/store.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "agent/service/posix_files.h"
+#include "proto/base/text.h"
+#include "storage/key.h"
+#include "storage/rocksdb_storage.h"
+
+namespace dirsync {
+namespace {
+
+std::string KeyPath(const std::string& path) { return path + "/keys/site.key"; }
+std::string DatabasePath(const std::string& path) { return path + "/db"; }
+
+Result<> MakeFolder(const std::string& path, unsigned mode) {
+  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    return std::unexpected(FileError("making folder", path, errno));
+  return {};
+}
+
+Result<SigningKey> ReadKey(const std::string& path) {
+  struct stat info {};
+  std::string file = KeyPath(path);
+  if (stat(file.c_str(), &info) != 0)
+    return Fail(ErrorCode::kConfiguration, "reading the site's key " + Printable(file) +
+                                               ": it is missing",
+                "restore it from a backup; without it other sites refuse this site's files");
+  if ((info.st_mode & 077) != 0)
+    return Fail(ErrorCode::kConfiguration,
+                "reading the site's key " + Printable(file) + ": others may read it",
+                "chmod 600 " + Printable(file));
+  DIRSYNC_TRY(seed, ReadSmallFile(file, 32));
+  auto key = SigningKey::FromSeed(seed);
+  if (!key) return Fail(ErrorCode::kCorrupt, "reading the site's key: not 32 bytes");
+  return *key;
+}
+
+}  // namespace
+
+Store::Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
+             SigningKey key)
+    : world_(world),
+      storage_(std::move(storage)),
+      profile_(std::move(profile)),
+      key_(std::move(key)) {}
+
+Result<std::unique_ptr<Store>> Store::Create(World& world, const std::string& path,
+                                             const SiteProfile& profile) {
+  if (world.files().Exists(KeyPath(path)) || world.files().Exists(DatabasePath(path)))
+    return Fail(ErrorCode::kExists, "making store " + Printable(path) + ": one is there already",
+                "choose another folder, or use the one that is there");
+  DIRSYNC_CHECK(MakeFolder(path, 0750));
+  DIRSYNC_CHECK(MakeFolder(path + "/keys", 0700));
+  std::string seed = world.Random(32);
+  auto key = SigningKey::FromSeed(seed);
+  DIRSYNC_TRY(opened, storage::OpenRocksdb({.path = DatabasePath(path), .create = true}));
+  auto store = Over(world, std::move(opened), profile, *key);
+  if (!store) return store;
+  // The key comes last: a store without one was never finished.
+  DIRSYNC_CHECK(WriteSmallFile(KeyPath(path), seed, 0600));
+  (*store)->path_ = path;
+  return store;
+}
+
+Result<std::unique_ptr<Store>> Store::Open(World& world, const std::string& path) {
+  if (!world.files().Exists(DatabasePath(path)))
+    return Fail(ErrorCode::kNotFound, "opening store " + Printable(path) + ": there is none",
+                "dirsync init --store " + Printable(path) +
+                    " --organization O --site S --server V --domain D");
+  DIRSYNC_TRY(key, ReadKey(path));
+  DIRSYNC_TRY(opened, storage::OpenRocksdb({.path = DatabasePath(path)}));
+  DIRSYNC_TRY(row, opened->Get(storage::MetaKey("site")));
+  if (!row)
+    return Fail(ErrorCode::kCorrupt, "opening store " + Printable(path) + ": no site in it",
+                "remove the folder and run dirsync init again, or restore a backup");
+  DIRSYNC_TRY(profile, SiteProfile::Decode(*row));
+  auto store = Over(world, std::move(opened), profile, key);
+  if (store) (*store)->path_ = path;
+  return store;
+}
+
+Result<std::unique_ptr<Store>> Store::Over(World& world, std::shared_ptr<storage::Storage> storage,
+                                           const SiteProfile& profile, const SigningKey& key) {
+  std::unique_ptr<Store> store(new Store(world, std::move(storage), profile, key));
+  DIRSYNC_TRY(row, store->storage().Get(storage::MetaKey("site")));
+  if (row) return store;
+  DIRSYNC_CHECK(store->Write([&](storage::Transaction& transaction) -> Result<> {
+    transaction.Put(storage::MetaKey("site"), profile.Encode());
+    IdSource ids = MakeIds(world);
+    Directory directory(transaction, store->profile(), ids, world.Now());
+    NewEntry recipients{.entry_class = EntryClass::kContainer, .container = "",
+                        .name = "Recipients", .id = {}, .attributes = {}};
+    DIRSYNC_CHECK(directory.Add(recipients));
+    return {};
+  }));
+  return store;
+}
+
+Result<> Store::Commit(storage::Transaction& transaction) {
+  if (transaction.rows() == 0) return {};
+  world_.Effect("commit");
+  DIRSYNC_CHECK(storage_->Commit(transaction.Take()));
+  world_.Effect("sync");
+  DIRSYNC_CHECK(storage_->Sync());
+  world_.Effect("committed");
+  return {};
+}
+
+}  // namespace dirsync

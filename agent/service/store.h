@@ -1,0 +1,68 @@
+// An opened site: its storage, its profile and its signing key.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "agent/directory/directory.h"
+#include "agent/directory/site_profile.h"
+#include "agent/service/world.h"
+#include "proto/base/crypto.h"
+#include "storage/storage.h"
+#include "storage/transaction.h"
+
+namespace dirsync {
+
+// Folder layout: STORE/db (RocksDB), STORE/keys/site.key (seed, mode 0600).
+// Not thread-safe: one command at a time.
+class Store {
+ public:
+  // Makes folder, keys, profile and the container Recipients. Errors: kExists when `path` holds a
+  // store already, kInvalid (names, templates), kIo, kDiskFull.
+  static Result<std::unique_ptr<Store>> Create(World& world, const std::string& path,
+                                               const SiteProfile& profile);
+  // Errors: kNotFound (hint: dirsync init), kLocked, kNewerFormat, kCorrupt, kIo, kConfiguration
+  // (key file missing or readable by others).
+  static Result<std::unique_ptr<Store>> Open(World& world, const std::string& path);
+  // For tests and the simulator: over storage that holds (or gets) this site's rows.
+  static Result<std::unique_ptr<Store>> Over(World& world,
+                                             std::shared_ptr<storage::Storage> storage,
+                                             const SiteProfile& profile, const SigningKey& key);
+
+  World& world() { return world_; }
+  storage::Storage& storage() { return *storage_; }
+  const SiteProfile& profile() const { return profile_; }
+  const SigningKey& key() const { return key_; }
+  const std::string& path() const { return path_; }
+
+  // Runs `write(transaction)` -> Result<T>; commits and syncs if it succeeds, else nothing.
+  template <class F>
+  auto Write(F&& write) -> decltype(write(std::declval<storage::Transaction&>())) {
+    storage::Transaction transaction(*storage_);
+    auto result = write(transaction);
+    if (!result) return result;
+    if (auto committed = Commit(transaction); !committed)
+      return std::unexpected(committed.error());
+    return result;
+  }
+  // Runs `read(transaction)` and drops whatever it wrote.
+  template <class F>
+  auto Read(F&& read) -> decltype(read(std::declval<storage::Transaction&>())) {
+    storage::Transaction transaction(*storage_);
+    return read(transaction);
+  }
+  // Commits and syncs; an empty transaction costs nothing. Errors: kDiskFull, kIo.
+  Result<> Commit(storage::Transaction& transaction);
+
+ private:
+  Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
+        SigningKey key);
+  World& world_;
+  std::shared_ptr<storage::Storage> storage_;
+  SiteProfile profile_;
+  SigningKey key_;
+  std::string path_;
+};
+
+}  // namespace dirsync

@@ -1,0 +1,88 @@
+#include "cli/context.h"
+
+#include <filesystem>
+
+#include "cli/json.h"
+#include "proto/base/text.h"
+
+namespace dirsync::cli {
+
+Context::Context(World& world, Console& console, GlobalOptions options)
+    : world_(world), console_(console), options_(std::move(options)) {}
+
+Result<std::string> Context::StorePath() const {
+  const std::string& path = options_.store.empty() ? console_.store : options_.store;
+  if (path.empty())
+    return Fail(ErrorCode::kUsage, "no store is named",
+                "give --store DIR, or set DIRSYNC_STORE to the folder of the site's store");
+  return WholePath(path);
+}
+
+Result<Store*> Context::OpenStore() {
+  if (!store_) {
+    DIRSYNC_TRY(path, StorePath());
+    DIRSYNC_TRY(store, Store::Open(world_, path));
+    store_ = std::move(store);
+  }
+  return store_.get();
+}
+
+bool Context::can_ask() const {
+  return console_.in_terminal && console_.err_terminal && !options_.yes && !options_.json;
+}
+
+bool Context::Confirmed(std::string_view question) { return !can_ask() || Ask(question); }
+
+bool Context::Ask(std::string_view question) {
+  for (;;) {
+    err() << PrintableLines(question) << " (y/n) " << std::flush;
+    std::string line;
+    if (!std::getline(console_.in, line)) return false;
+    const std::string answer = ToLowerAscii(TrimBlanks(line));
+    if (answer == "y" || answer == "yes") return true;
+    if (answer == "n" || answer == "no") return false;
+  }
+}
+
+void Context::Note(std::string_view text) {
+  err() << Coloured("note:", Colour::kDim, err_colours()) << ' ' << PrintableLines(text) << '\n';
+}
+
+void Context::Next(std::string_view command) {
+  if (json()) return;
+  err() << Coloured("next:", Colour::kGreen, err_colours()) << ' ' << PrintableLines(command)
+        << '\n';
+}
+
+void Context::Warn(std::string_view text) {
+  err() << Coloured("warning:", Colour::kYellow, err_colours()) << ' ' << PrintableLines(text)
+        << '\n';
+}
+
+void Context::PrintError(const Error& error) {
+  const ErrorInfo& info = InfoOf(error.code);
+  if (json()) {
+    err() << JsonObject()
+                 .Text("code", info.text)
+                 .Text("message", error.message)
+                 .Text("hint", error.hint.empty() ? info.next : std::string_view(error.hint))
+                 .Finish()
+          << '\n';
+    return;
+  }
+  err() << Coloured("error:", Colour::kRed, err_colours()) << ' '
+        << PrintableLines(error.ToString()) << '\n';
+}
+
+std::string Context::WholePath(std::string_view path) const {
+  if (path.empty() || path.front() == '/' || console_.folder.empty()) return std::string(path);
+  return (std::filesystem::path(console_.folder) / path).lexically_normal().string();
+}
+
+std::string Context::ShortPath(std::string_view path) const {
+  const std::string prefix = console_.folder == "/" ? "/" : console_.folder + "/";
+  if (console_.folder.empty() || !path.starts_with(prefix)) return std::string(path);
+  return std::string(path.substr(prefix.size()));
+}
+
+}  // namespace dirsync::cli

@@ -1,0 +1,88 @@
+// What every command has at hand: its console, the global options, the store.
+#pragma once
+
+#include <functional>
+#include <istream>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+#include "agent/service/store.h"
+#include "cli/output.h"
+
+namespace dirsync::cli {
+
+// Where a command runs. Data goes to `out`, messages to `err`.
+struct Console {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  bool in_terminal = false;
+  bool out_terminal = false;
+  bool err_terminal = false;
+  bool no_color = false;     // NO_COLOR is set
+  std::size_t width = 0;     // columns of the terminal; 0 = no limit
+  std::string store;         // DIRSYNC_STORE; empty: not set
+  std::string folder;        // current folder; relative file names start here
+};
+
+struct GlobalOptions {
+  std::string store;  // --store
+  bool json = false;
+  bool dry_run = false;
+  bool yes = false;
+};
+
+class Context {
+ public:
+  Context(World& world, Console& console, GlobalOptions options);
+
+  World& world() { return world_; }
+  Console& console() { return console_; }
+  std::ostream& out() { return console_.out; }
+  std::ostream& err() { return console_.err; }
+  bool json() const { return options_.json; }
+  bool dry_run() const { return options_.dry_run; }
+  bool out_colours() const { return console_.out_terminal && !console_.no_color; }
+  bool err_colours() const { return console_.err_terminal && !console_.no_color; }
+  // Columns for tables on stdout; 0 = no limit.
+  std::size_t width() const { return console_.out_terminal ? console_.width : 0; }
+
+  // Folder of the store: --store, else DIRSYNC_STORE. Errors: kUsage when neither is given.
+  Result<std::string> StorePath() const;
+  // Opened at first use, closed with this object. Errors: StorePath's, Store::Open's.
+  Result<Store*> OpenStore();
+  void CloseStore() { store_.reset(); }
+
+  // Runs `write(transaction)` on the store; commits unless this is a dry run.
+  template <class F>
+  auto Change(Store& store, F&& write) {
+    return dry_run() ? store.Read(std::forward<F>(write)) : store.Write(std::forward<F>(write));
+  }
+
+  // Whether a question can be answered: terminal on both sides, no --yes, no --json.
+  bool can_ask() const;
+  // True at once when nothing can be asked.
+  bool Confirmed(std::string_view question);
+  // Reads a yes or no. REQUIRES can_ask().
+  bool Ask(std::string_view question);
+
+  // One line on stderr.
+  void Note(std::string_view text);      // "note: …"
+  void Next(std::string_view command);   // "next: …"; not with --json
+  void Warn(std::string_view text);      // "warning: …"
+  void PrintError(const Error& error);   // or its JSON object
+
+  // "/home/me/x/SYNC1" <-> "SYNC1": names below the current folder are shown short and kept whole.
+  std::string WholePath(std::string_view path) const;
+  std::string ShortPath(std::string_view path) const;
+
+ private:
+  World& world_;
+  Console& console_;
+  GlobalOptions options_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace dirsync::cli

@@ -1,0 +1,16 @@
+// Help texts, all from the table of commands.
+#pragma once
+
+#include <ostream>
+
+#include "cli/command.h"
+
+namespace dirsync::cli {
+
+void PrintHelp(std::ostream& out, bool colours);
+// Examples first.
+void PrintCommandHelp(std::ostream& out, const CommandSpec& command, bool colours);
+// All commands of a noun: "mailbox".
+void PrintNounHelp(std::ostream& out, std::string_view noun, bool colours);
+
+}  // namespace dirsync::cli

@@ -1,0 +1,80 @@
+// help, version.
+#include "cli/command.h"
+#include "cli/help.h"
+#include "cli/json.h"
+#include "cli/version.h"
+#include "proto/base/crypto.h"
+#include "proto/base/text.h"
+
+namespace dirsync::cli {
+namespace {
+
+Result<int> Help(Context& context, const Arguments& arguments) {
+  if (arguments.words().empty()) {
+    PrintHelp(context.out(), context.out_colours());
+    return 0;
+  }
+  const std::string path = Join(arguments.words(), " ");
+  if (const CommandSpec* command = FindCommand(path)) {
+    PrintCommandHelp(context.out(), *command, context.out_colours());
+    return 0;
+  }
+  if (arguments.words().size() == 1 && IsCommandWord(path)) {
+    PrintNounHelp(context.out(), path, context.out_colours());
+    return 0;
+  }
+  std::vector<std::string> paths;
+  for (const CommandGroup& group : AllCommands())
+    for (const CommandSpec& command : group.commands) paths.emplace_back(command.path);
+  return Fail(ErrorCode::kUsage,
+              "no help on " + Printable(path) + DidYouMean(path, paths),
+              "`dirsync help` lists the commands");
+}
+
+Result<int> Version(Context& context, const Arguments&) {
+  // A store may be named or not; if it is, the site's fingerprint is shown too.
+  std::string fingerprint;
+  std::string site;
+  if (context.StorePath()) {
+    if (auto store = context.OpenStore()) {
+      fingerprint = Fingerprint((*store)->key().public_key());
+      site = (*store)->profile().basepoint().ToString();
+    }
+  }
+  if (context.json()) {
+    context.out() << JsonObject()
+                         .Text("version", kVersion)
+                         .Text("site", site)
+                         .Text("fingerprint", fingerprint)
+                         .Finish()
+                  << '\n';
+    return 0;
+  }
+  context.out() << "dirsync " << kVersion << '\n';
+  if (!site.empty())
+    context.out() << Printable(site) << " signs with the key of fingerprint " << fingerprint
+                  << '\n';
+  return 0;
+}
+
+}  // namespace
+
+CommandGroup HelpCommands() {
+  return {"About",
+          {
+              {.path = "help",
+               .arguments = "[COMMAND]",
+               .words_max = 2,
+               .help = "all commands, or one with its examples",
+               .examples = {"dirsync help", "dirsync help instance set"},
+               .run = Help,
+               .changes = false},
+              {.path = "version",
+               .help = "version, and the fingerprint of the site's key",
+               .examples = {"dirsync version"},
+               .run = Version,
+               .changes = false},
+          }};
+}
+
+}  // namespace dirsync::cli

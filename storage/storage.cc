@@ -1,0 +1,29 @@
+#include "storage/storage.h"
+
+#include <utility>
+
+namespace dirsync::storage {
+
+void WriteBatch::Put(std::string key, std::string value) {
+  bytes_ += key.size() + value.size();
+  operations_.push_back({std::move(key), std::move(value)});
+}
+
+void WriteBatch::Delete(std::string key) {
+  bytes_ += key.size();
+  operations_.push_back({std::move(key), std::nullopt});
+}
+
+void WriteBatch::Reserve(std::size_t operations) { operations_.reserve(operations); }
+
+void WriteBatch::Clear() {
+  operations_.clear();
+  bytes_ = 0;
+}
+
+std::vector<WriteBatch::Operation> WriteBatch::Release() {
+  bytes_ = 0;
+  return std::exchange(operations_, {});
+}
+
+}  // namespace dirsync::storage

@@ -1,0 +1,70 @@
+// A view of storage with one's own uncommitted writes on top: what the pure cores work on. They
+// read through it, write into it, and hand the batch to whoever commits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/storage.h"
+
+namespace dirsync::storage {
+
+// Not thread-safe; `base` must outlive it and must not change under it.
+class Transaction : public ReadView {
+ public:
+  explicit Transaction(const ReadView& base);
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  // Reads see this transaction's writes first.
+  Result<std::optional<std::string>> Get(std::string_view key) const override;
+  // A cursor sees the writes made before it was made; writing while it lives is allowed and not
+  // seen by it. Costs nothing extra where this transaction has no rows within the bounds, and
+  // nothing is copied where it has.
+  std::unique_ptr<Cursor> Scan(std::string_view lower, std::string_view upper) const override;
+
+  void Put(std::string key, std::string value);
+  void Delete(std::string key);
+
+  std::size_t rows() const { return writes_->rows.size(); }
+  // Of keys and values, as WriteBatch counts them.
+  std::size_t bytes() const { return bytes_; }
+  // The writes in key order; the transaction is empty afterwards.
+  WriteBatch Take();
+  // Drops all writes.
+  void Rollback();
+
+  // A nested transaction's writes are moved in (its base must be this one); it is empty afterwards.
+  void Absorb(Transaction& nested);
+
+ private:
+  // One write of a key. Those that a living cursor may be looking at stay where they are: the first
+  // in the map, the others in a chain behind it, newest first.
+  struct Write {
+    std::optional<std::string> value;  // nullopt = deleted
+    std::uint64_t time = 0;
+    std::unique_ptr<Write> chain;
+  };
+  // Shared with the cursors.
+  struct Writes {
+    std::map<std::string, Write, std::less<>> rows;
+    std::uint64_t time = 1;  // of the next write; moves on with each cursor
+  };
+  class MergingCursor;
+
+  static Write& Latest(Write& first) { return first.chain ? *first.chain : first; }
+  static const Write& Latest(const Write& first) { return first.chain ? *first.chain : first; }
+  bool HasCursors() const { return writes_.use_count() > 1; }
+  void Set(std::string key, std::optional<std::string> value);
+
+  const ReadView& base_;
+  std::shared_ptr<Writes> writes_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace dirsync::storage
