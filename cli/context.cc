@@ -44,20 +44,22 @@ bool Context::Ask(std::string_view question) {
   }
 }
 
-void Context::Note(std::string_view text) {
-  err() << Coloured("note:", Colour::kDim, err_colours()) << ' ' << PrintableLines(text) << '\n';
+void Context::Message(std::string_view kind, Colour colour, std::string_view text) {
+  if (json()) {
+    err() << JsonObject().Text(kind, text).Finish() << '\n';
+    return;
+  }
+  err() << Coloured(std::string(kind) + ":", colour, err_colours()) << ' '
+        << PrintableLines(ShortNames(text)) << '\n';
 }
+
+void Context::Note(std::string_view text) { Message("note", Colour::kDim, text); }
 
 void Context::Next(std::string_view command) {
-  if (json()) return;
-  err() << Coloured("next:", Colour::kGreen, err_colours()) << ' ' << PrintableLines(command)
-        << '\n';
+  if (!json()) Message("next", Colour::kGreen, command);
 }
 
-void Context::Warn(std::string_view text) {
-  err() << Coloured("warning:", Colour::kYellow, err_colours()) << ' ' << PrintableLines(text)
-        << '\n';
-}
+void Context::Warn(std::string_view text) { Message("warning", Colour::kYellow, text); }
 
 void Context::PrintError(const Error& error) {
   const ErrorInfo& info = InfoOf(error.code);
@@ -71,7 +73,22 @@ void Context::PrintError(const Error& error) {
     return;
   }
   err() << Coloured("error:", Colour::kRed, err_colours()) << ' '
-        << PrintableLines(error.ToString()) << '\n';
+        << PrintableLines(ShortNames(error.ToString())) << '\n';
+}
+
+std::string Context::ShortNames(std::string_view text) const {
+  std::string out(text);
+  if (console_.folder.size() < 2) return out;
+  const std::string prefix = console_.folder + "/";
+  for (std::size_t at = 0; (at = out.find(prefix, at)) != std::string::npos;) {
+    // Only where a name begins: "/tmp/a" must not shorten "/x/tmp/a".
+    if (at > 0 && out[at - 1] != ' ' && out[at - 1] != '"') {
+      ++at;
+    } else {
+      out.erase(at, prefix.size());
+    }
+  }
+  return out;
 }
 
 std::string Context::WholePath(std::string_view path) const {

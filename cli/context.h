@@ -68,7 +68,7 @@ class Context {
   // Reads a yes or no. REQUIRES can_ask().
   bool Ask(std::string_view question);
 
-  // One line on stderr.
+  // One line on stderr; with --json an object: {"note":…}, {"warning":…}.
   void Note(std::string_view text);      // "note: …"
   void Next(std::string_view command);   // "next: …"; not with --json
   void Warn(std::string_view text);      // "warning: …"
@@ -79,6 +79,10 @@ class Context {
   std::string ShortPath(std::string_view path) const;
 
  private:
+  // Names below the current folder are shown short wherever they stand in a message.
+  std::string ShortNames(std::string_view text) const;
+  void Message(std::string_view kind, Colour colour, std::string_view text);
+
   World& world_;
   Console& console_;
   GlobalOptions options_;

@@ -17,11 +17,11 @@ constexpr EntryClass kContainer = EntryClass::kContainer;
 
 Result<int> DeleteOne(Context& context, Store& store, EntryClass entry_class,
                       const std::string& name) {
-  return WithDirectory(context, store, [&](Directory& directory) -> Result<int> {
+  return ChangeDirectory(context, store, [&](Directory& directory) -> Result<std::string> {
     DIRSYNC_TRY(entry, ResolveClass(directory, entry_class, name));
-    DIRSYNC_CHECK(PrintChanged(context, directory, "deleted", entry));
+    DIRSYNC_TRY(line, ChangedLine(context, directory, "deleted", entry));
     DIRSYNC_CHECK(directory.Delete(entry));
-    return 0;
+    return line;
   });
 }
 
@@ -29,6 +29,14 @@ std::vector<OptionSpec> RecipientOptions(bool add) {
   std::vector<OptionSpec> options = EntryOptionSpecs(add);
   options.insert(options.begin(), {"--target", "TYPE:A", "where mail for it goes"});
   return options;
+}
+
+Result<int> AddRecipient(Context& context, const Arguments& arguments) {
+  if (!arguments.Has("--target"))
+    return Fail(ErrorCode::kUsage,
+                "recipient add " + Printable(arguments.words().front()) + ": --target is missing",
+                "--target TYPE:ADDRESS says where mail for it goes, SMTP:jane@example.org");
+  return AddEntry<kRecipient>(context, arguments);
 }
 
 Result<int> AddContainer(Context& context, const Arguments& arguments) {
@@ -45,16 +53,21 @@ Result<int> AddContainer(Context& context, const Arguments& arguments) {
 Result<Entry> ResolveClass(const Directory& directory, EntryClass entry_class,
                            const std::string& name) {
   DIRSYNC_TRY(entry, directory.Resolve(name));
+  if (entry.origin)
+    return Fail(ErrorCode::kNotOurs,
+                "changing " + Printable(entry.name) + ": it belongs to " +
+                    Printable(entry.origin->site),
+                "change it there; the next import brings it here");
   if (entry.entry_class == entry_class) return entry;
   return Fail(ErrorCode::kUsage,
               Printable(name) + " is a " + std::string(ClassName(entry.entry_class)) + ", not a " +
                   std::string(ClassName(entry_class)),
-              "dirsync show " + Printable(name));
+              "dirsync show " + Quoted(name));
 }
 
 Result<int> AddFresh(Context& context, NewEntry fresh, const Arguments& arguments) {
   DIRSYNC_TRY(store, context.OpenStore());
-  return WithDirectory(context, *store, [&](Directory& directory) -> Result<int> {
+  return ChangeDirectory(context, *store, [&](Directory& directory) -> Result<std::string> {
     if (fresh.container.empty() && fresh.entry_class == kContainer)
       fresh.container = store->profile().basepoint().ToString();
     DIRSYNC_TRY(attributes, NewAttributes(directory, arguments));
@@ -68,8 +81,7 @@ Result<int> AddFresh(Context& context, NewEntry fresh, const Arguments& argument
       fresh.attributes.Set(attribute::kMember, std::move(members));
     }
     DIRSYNC_TRY(entry, directory.Add(std::move(fresh)));
-    DIRSYNC_CHECK(PrintChanged(context, directory, "added", entry));
-    return 0;
+    return ChangedLine(context, directory, "added", entry);
   });
 }
 
@@ -85,12 +97,11 @@ Result<int> AddEntry(Context& context, const Arguments& arguments) {
 Result<int> EditEntry(Context& context, EntryClass entry_class, const std::string& name,
                       std::string_view verb, const MakeEdit& make) {
   DIRSYNC_TRY(store, context.OpenStore());
-  return WithDirectory(context, *store, [&](Directory& directory) -> Result<int> {
+  return ChangeDirectory(context, *store, [&](Directory& directory) -> Result<std::string> {
     DIRSYNC_TRY(entry, ResolveClass(directory, entry_class, name));
     DIRSYNC_TRY(edit, make(directory, entry));
     DIRSYNC_TRY(changed, directory.Edit(entry, edit));
-    DIRSYNC_CHECK(PrintChanged(context, directory, verb, changed));
-    return 0;
+    return ChangedLine(context, directory, verb, changed);
   });
 }
 
@@ -188,7 +199,7 @@ CommandGroup EntryCommands() {
        .help = "a custom recipient: someone whose mailbox is elsewhere",
        .examples = {"dirsync recipient add jane --target SMTP:jane@example.org"},
        .options = RecipientOptions(true),
-       .run = AddEntry<kRecipient>});
+       .run = AddRecipient});
   add({.path = "recipient set",
        .arguments = "NAME",
        .words_min = 1,

@@ -11,17 +11,31 @@
 
 namespace dirsync::cli {
 
-// Runs `work(directory)` in one transaction; nothing is kept of a dry run.
+// Runs `work(directory)`, which only looks.
 template <class Work>
 Result<int> WithDirectory(Context& context, Store& store, Work&& work) {
   IdSource ids = MakeIds(context.world());
-  return context.Change(store, [&](storage::Transaction& transaction) -> Result<int> {
+  return store.Read([&](storage::Transaction& transaction) -> Result<int> {
     Directory directory(transaction, store.profile(), ids, context.world().Now());
     return work(directory);
   });
 }
 
-// Errors: those of Resolve; kUsage when the entry is of another class.
+// Runs `work(directory)` -> Result<std::string> in one transaction and prints the text once it is
+// committed; nothing is kept of a dry run.
+template <class Work>
+Result<int> ChangeDirectory(Context& context, Store& store, Work&& work) {
+  IdSource ids = MakeIds(context.world());
+  auto text = context.Change(store, [&](storage::Transaction& transaction) -> Result<std::string> {
+    Directory directory(transaction, store.profile(), ids, context.world().Now());
+    return work(directory);
+  });
+  if (!text) return std::unexpected(text.error());
+  context.out() << *text;
+  return 0;
+}
+
+// Errors: those of Resolve; kNotOurs for imported entries; kUsage when it is of another class.
 Result<Entry> ResolveClass(const Directory& directory, EntryClass entry_class,
                            const std::string& name);
 

@@ -156,18 +156,14 @@ std::string ShownAddress(const Entry& entry) {
   return std::string(entry.attributes.First(attribute::kProxyAddresses));
 }
 
-Result<> PrintChanged(Context& context, const Directory& directory, std::string_view verb,
-                      const Entry& entry) {
+Result<std::string> ChangedLine(const Context& context, const Directory& directory,
+                                std::string_view verb, const Entry& entry) {
   DIRSYNC_TRY(dn, directory.DnOf(entry));
-  if (context.json()) {
-    context.out() << EntryJson(entry, dn, std::nullopt) << '\n';
-  } else {
-    const std::string address = ShownAddress(entry);
-    context.out() << (context.dry_run() ? "would have " : "") << verb << ' '
-                  << Printable(dn, kValueShown)
-                  << (address.empty() ? "" : " (" + Printable(address) + ")") << '\n';
-  }
-  return {};
+  if (context.json()) return EntryJson(entry, dn, std::nullopt) + "\n";
+  const std::string address = ShownAddress(entry);
+  return (context.dry_run() ? "would have " : "") + std::string(verb) + " " +
+         Printable(dn, kValueShown) + (address.empty() ? "" : " (" + Printable(address) + ")") +
+         "\n";
 }
 
 }  // namespace dirsync::cli

@@ -28,8 +28,8 @@ void PrintEntry(Context& context, const Directory& directory, const Entry& entry
 // Address that the address book shows: the target, else the first primary one.
 std::string ShownAddress(const Entry& entry);
 
-// "added /o=…" or, with --json, the entry.
-Result<> PrintChanged(Context& context, const Directory& directory, std::string_view verb,
-                      const Entry& entry);
+// "added /o=…" or, with --json, the entry; a line. To be printed once the change is committed.
+Result<std::string> ChangedLine(const Context& context, const Directory& directory,
+                                std::string_view verb, const Entry& entry);
 
 }  // namespace dirsync::cli

@@ -52,7 +52,7 @@ Result<ForeignContent> ReadForeign(ByteSource& source) {
 
 void PrintLine(Context& context, std::string_view label, std::string_view value) {
   std::string text = "  " + std::string(label);
-  text.append(text.size() < 14 ? 14 - text.size() : 1, ' ');
+  text.append(text.size() < 16 ? 16 - text.size() : 1, ' ');
   context.out() << text << ' ' << Printable(value, 4096) << '\n';
 }
 
@@ -154,8 +154,16 @@ Result<int> Show(Context& context, const Arguments& arguments) {
   return 0;
 }
 
+// Names the file in errors that only know its content.
+Error Named(const Context& context, const std::string& file, Error error) {
+  error.message = "verifying " + Printable(context.ShortPath(file)) + ": " + error.message;
+  return error;
+}
+
 Result<int> VerifyForeign(Context& context, ByteSource& source, const std::string& file) {
-  DIRSYNC_TRY(content, ReadForeign(source));
+  auto read = ReadForeign(source);
+  if (!read) return std::unexpected(Named(context, file, read.error()));
+  const ForeignContent& content = *read;
   if (context.json()) {
     std::vector<std::string> errors;
     for (const ForeignError& error : content.errors)
@@ -198,18 +206,19 @@ Result<int> Verify(Context& context, const Arguments& arguments) {
                 "verifying " + Printable(context.ShortPath(file)) + ": it has no #! lines",
                 "if it comes from another system: dirsync file verify --foreign " +
                     Printable(context.ShortPath(file)));
-  DIRSYNC_TRY(verified, VerifySyncFile(*source, std::nullopt));
+  auto verified = VerifySyncFile(*source, std::nullopt);
+  if (!verified) return std::unexpected(Named(context, file, verified.error()));
   if (context.json()) {
-    context.out() << HeaderJson(verified.header,
+    context.out() << HeaderJson(verified->header,
                                 JsonObject()
                                     .Text("file", file)
                                     .Bool("valid", true)
-                                    .Number("records", verified.trailer.records))
+                                    .Number("records", verified->trailer.records))
                   << '\n';
   } else {
-    context.out() << "OK: " << Counted(verified.trailer.records, "record") << " of "
-                  << Printable(verified.header.stream.ToString()) << ", signed by "
-                  << Fingerprint(verified.header.signer) << '\n';
+    context.out() << "OK: " << Counted(verified->trailer.records, "record") << " of "
+                  << Printable(verified->header.stream.ToString()) << ", signed by "
+                  << Fingerprint(verified->header.signer) << '\n';
   }
   return 0;
 }

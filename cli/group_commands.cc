@@ -39,7 +39,12 @@ Member MemberOf(const Directory& directory, const std::string& value) {
 Result<int> ListMembers(Context& context, const std::string& name) {
   DIRSYNC_TRY(store, context.OpenStore());
   return WithDirectory(context, *store, [&](Directory& directory) -> Result<int> {
-    DIRSYNC_TRY(group, ResolveClass(directory, kGroup, name));
+    DIRSYNC_TRY(group, directory.Resolve(name));
+    if (group.entry_class != kGroup)
+      return Fail(ErrorCode::kUsage,
+                  Printable(name) + " is a " + std::string(ClassName(group.entry_class)) +
+                      ", not a distribution list",
+                  "dirsync show " + Quoted(name));
     std::vector<std::string> items;
     Table table(context.out(), {"MEMBER", "DISPLAY NAME"}, context.width(),
                 context.out_colours());

@@ -31,6 +31,19 @@ void NoteMissingContainers(Context& context, Store& store, const InstanceSetting
   }
 }
 
+// The next import takes the key of its file for the sender's.
+Result<> ForgetKey(storage::Transaction& transaction, const std::string& name) {
+  DIRSYNC_TRY(state, StateOf(transaction, [&] {
+                InstanceSettings settings;
+                settings.name = name;
+                return settings;
+              }()));
+  if (!state.reader) return {};
+  state.reader->signer = PublicKey{};
+  StoreReader(transaction, *state.reader);
+  return {};
+}
+
 Result<int> Set(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(store, context.OpenStore());
   const std::string& name = arguments.words().front();
@@ -49,10 +62,11 @@ Result<int> Set(Context& context, const Arguments& arguments) {
   DIRSYNC_CHECK(ApplyInstanceOptions(context, arguments, settings));
   if (!settings.exports && !settings.imports)
     return Fail(ErrorCode::kUsage, "instance set " + Printable(name) + ": no direction",
-                "dirsync instance set " + Printable(name) +
+                "dirsync instance set " + Quoted(name) +
                     " --export --export-file F (or --import --import-file F)");
   DIRSYNC_CHECK(context.Change(*store, [&](storage::Transaction& transaction) -> Result<> {
     StoreInstance(transaction, settings);
+    if (arguments.Has("--forget-key")) return ForgetKey(transaction, settings.name);
     return {};
   }));
   if (!context.json()) {
@@ -69,8 +83,15 @@ Result<int> Set(Context& context, const Arguments& arguments) {
     context.Warn("before it can run it still needs " + Join(missing, " and "));
   NoteMissingContainers(context, *store, settings);
   if (missing.empty() && fresh && !context.dry_run())
-    context.Next("dirsync run " + Printable(settings.name));
+    context.Next("dirsync run " + Quoted(settings.name));
   return 0;
+}
+
+std::vector<OptionSpec> SetOptions() {
+  std::vector<OptionSpec> options = InstanceOptionSpecs();
+  options.push_back({"--forget-key", "",
+                     "import: trust the key of the next file (compare fingerprints first)"});
+  return options;
 }
 
 Result<int> Show(Context& context, const Arguments& arguments) {
@@ -127,6 +148,7 @@ Result<int> Delete(Context& context, const Arguments& arguments) {
   if (context.json()) {
     context.out() << JsonObject()
                          .Text("instance", settings.name)
+                         .Number("kept", contacts == "keep" ? counts.unchanged : 0)
                          .Number("deleted", counts.deleted)
                          .Number("held", counts.held)
                          .Finish()
@@ -135,7 +157,12 @@ Result<int> Delete(Context& context, const Arguments& arguments) {
   }
   context.out() << (context.dry_run() ? "would have deleted instance " : "deleted instance ")
                 << Printable(settings.name);
-  if (counts != ApplyCounts{}) context.out() << ": " << CountsText(counts);
+  if (contacts == "keep" && counts.unchanged > 0) {
+    context.out() << ": " << Counted(counts.unchanged, "entry", "entries")
+                  << " of it now this site's own";
+  } else if (counts != ApplyCounts{}) {
+    context.out() << ": " << CountsText(counts);
+  }
   context.out() << '\n';
   return 0;
 }
@@ -155,7 +182,7 @@ CommandGroup InstanceCommands() {
                         "dirsync instance set INSTANCE2 --import --import-file SYNC1",
                         "dirsync instance set INSTANCE1 --container Recipients --container Other "
                         "--attributes Display-Name,Title"},
-           .options = InstanceOptionSpecs(),
+           .options = SetOptions(),
            .run = Set},
           {.path = "instance show",
            .arguments = "NAME",

@@ -145,11 +145,13 @@ Result<> PrintInstance(Context& context, Store& store, const InstanceSettings& s
 }
 
 std::string DirectionText(const Context& context, const InstanceSettings& settings) {
+  auto named = [&](const std::string& file) {
+    return file.empty() ? std::string("(no file yet)") : context.ShortPath(file);
+  };
   std::string text;
-  if (settings.imports) text = "imports " + context.ShortPath(settings.import_file);
+  if (settings.imports) text = "imports " + named(settings.import_file);
   if (settings.exports)
-    text += (text.empty() ? "exports to " : ", exports to ") +
-            context.ShortPath(settings.export_file);
+    text += (text.empty() ? "exports to " : ", exports to ") + named(settings.export_file);
   return text.empty() ? "no direction yet" : text;
 }
 

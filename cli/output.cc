@@ -20,7 +20,7 @@ std::string Grouped(std::uint64_t number) {
   std::string digits = std::to_string(number);
   for (std::size_t at = digits.size(); at > 3;) {
     at -= 3;
-    digits.insert(at, ",");
+    digits.insert(at, 1, ',');
   }
   return digits;
 }
@@ -54,6 +54,18 @@ std::string PrintableLines(std::string_view text) {
     out += Printable(line, kMessageBytes);
   }
   return out;
+}
+
+std::string Quoted(std::string_view word) {
+  auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./:,@%+=").find(c) != std::string_view::npos ||
+           static_cast<unsigned char>(c) >= 0x80;
+  };
+  if (!word.empty() && std::ranges::all_of(word, plain)) return Printable(word);
+  std::string out = "'";
+  for (char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return Printable(out + "'");
 }
 
 std::string Coloured(std::string_view text, Colour colour, bool on) {

@@ -25,6 +25,9 @@ std::string Shortened(std::string_view text, std::size_t width);
 // Each line of `text` through Printable(): a message may have lines, never more.
 std::string PrintableLines(std::string_view text);
 
+// As a shell takes it: quoted if it needs to be.
+std::string Quoted(std::string_view word);
+
 // Text in a colour, if `on`.
 enum class Colour { kRed, kGreen, kYellow, kBold, kDim };
 std::string Coloured(std::string_view text, Colour colour, bool on);

@@ -99,9 +99,9 @@ std::string NextCommand(const Standing& standing) {
   if (standing.instances.empty())
     return "dirsync instance set INSTANCE1 --export --export-file SYNC1";
   for (const InstanceState& state : standing.instances)
-    if (!state.producer && !state.reader) return "dirsync run " + state.settings.name;
+    if (!state.producer && !state.reader) return "dirsync run " + Quoted(state.settings.name);
   std::string names;
-  for (const InstanceState& state : standing.instances) names += " " + state.settings.name;
+  for (const InstanceState& state : standing.instances) names += " " + Quoted(state.settings.name);
   return "dirsync run" + names;
 }
 

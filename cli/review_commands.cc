@@ -116,7 +116,7 @@ Result<> JudgeSuspect(Context& context, Store& store, const InstanceState& state
   if (context.json()) return {};
   context.out() << (approve ? "approved" : "rejected") << " the suspect run of "
                 << Printable(state.settings.name) << '\n';
-  if (approve) context.Next("dirsync run " + state.settings.name);
+  if (approve) context.Next("dirsync run " + Quoted(state.settings.name));
   return {};
 }
 

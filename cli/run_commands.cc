@@ -15,10 +15,10 @@ Result<> ChooseDirection(const Arguments& arguments, const InstanceSettings& sto
                          InstanceSettings& settings) {
   if (arguments.Has("--export") && !stored.exports)
     return Fail(ErrorCode::kUsage, "instance " + Printable(stored.name) + " does not export",
-                "dirsync instance set " + Printable(stored.name) + " --both --export-file F");
+                "dirsync instance set " + Quoted(stored.name) + " --both --export-file F");
   if (arguments.Has("--import") && !stored.imports)
     return Fail(ErrorCode::kUsage, "instance " + Printable(stored.name) + " does not import",
-                "dirsync instance set " + Printable(stored.name) + " --both --import-file F");
+                "dirsync instance set " + Quoted(stored.name) + " --both --import-file F");
   if (arguments.Has("--both") && (!stored.exports || !stored.imports))
     return Fail(ErrorCode::kUsage,
                 "instance " + Printable(stored.name) + " has one direction only", "");
@@ -176,7 +176,8 @@ Result<int> Ack(Context& context, const Arguments& arguments) {
       context.out() << JsonObject().Text("ack", text).Finish() << '\n';
     } else {
       context.out() << text << '\n';
-      context.Next("at the site that sends: dirsync ack --from " + store->profile().site + " \"" +
+      context.Next("at the site that sends: dirsync ack --from " +
+                   Quoted(store->profile().site) + " \"" +
                    text + "\"");
     }
     return 0;

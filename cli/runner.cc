@@ -18,7 +18,7 @@ Result<> CheckComplete(const RunChoice& choice) {
   return Fail(ErrorCode::kConfiguration, name + ": settings are missing: " + Join(missing, "; "),
               choice.settings.name.empty()
                   ? "give them with the command"
-                  : "dirsync instance set " + Printable(choice.settings.name) + " " +
+                  : "dirsync instance set " + Quoted(choice.settings.name) + " " +
                         Join(MissingSettings(choice.settings, false), " "));
 }
 
@@ -33,8 +33,23 @@ bool ConfirmFirst(Context& context, ProgressMeter& meter, const RunReport& repor
   return context.Ask("import it, and trust this key from now on?");
 }
 
+// Files that were read before are told as a number: senders keep them until they are read.
+void PrintNotes(Context& context, const RunReport& report) {
+  std::vector<std::string> old;
+  for (const std::string& note : report.notes) {
+    const bool about_file = note.starts_with("reading ");
+    if (about_file && report.notes.size() > 1) {
+      old.push_back(note);
+    } else {
+      context.Note(note);
+    }
+  }
+  if (old.size() == 1) context.Note(old.front());
+  if (old.size() > 1) context.Note(Counted(old.size(), "file") + " passed over: read before");
+}
+
 void PrintDetails(Context& context, const RunReport& report) {
-  for (const std::string& note : report.notes) context.Note(note);
+  PrintNotes(context, report);
   if (report.bad_records > 0)
     context.Warn(Counted(report.bad_records, "bad record") + " of " +
                  context.ShortPath(report.file) + " skipped: " + context.ShortPath(report.file) +
@@ -57,18 +72,20 @@ std::string FileNames(const Context& context, const RunReport& report) {
 
 std::string ReportSentence(const Context& context, const RunReport& report, bool dry) {
   const bool exported = report.direction == Direction::kExport;
-  std::string text = report.instance.empty() ? "run" : report.instance;
-  text += dry ? (exported ? " would export" : " would import")
-              : (exported ? " exported" : " imported");
+  std::string text = report.instance;
+  if (!text.empty()) text += ' ';
+  text += dry ? (exported ? "would export" : "would import") : (exported ? "exported" : "imported");
   if (report.nothing_to_do) {
     text += " nothing: ";
     text += exported ? "no change since the last export" : "no file that is new";
   } else {
     const std::string files = FileNames(context, report);
     if (!files.empty()) text += (exported ? " to " : " ") + files;
-    text += ": " + CountsText(report.counts);
+    text += ": " + (exported && !dry && report.counts == ApplyCounts{}
+                        ? std::string("no changes; it tells what was read here")
+                        : CountsText(report.counts));
   }
-  if (report.adhoc) {
+  if (report.adhoc && report.stream.empty()) {
     text += " (ad hoc: outside every stream)";
   } else if (!report.stream.empty()) {
     text += "; " + report.stream + " is at " + Grouped(report.sequence);
@@ -104,6 +121,22 @@ Result<RunReport> RunOne(Context& context, Store& store, const RunChoice& choice
   return report;
 }
 
+// A run that did nothing but fail is remembered too.
+RunReport FailedReport(Context& context, const RunChoice& choice, Direction direction,
+                       const Error& error) {
+  RunReport report;
+  report.instance = choice.settings.name;
+  report.direction = direction;
+  report.time = context.world().Now();
+  report.problem = error;
+  return report;
+}
+
+void Record(Context& context, Store& store, const RunReport& report) {
+  if (auto recorded = RecordRun(store, report); !recorded)
+    context.Warn("the run could not be noted in `dirsync runs`: " + recorded.error().message);
+}
+
 }  // namespace
 
 Result<int> RunInstance(Context& context, Store& store, const RunChoice& choice) {
@@ -111,14 +144,11 @@ Result<int> RunInstance(Context& context, Store& store, const RunChoice& choice)
   int status = 0;
   auto run = [&](Direction direction) {
     auto report = RunOne(context, store, choice, direction);
-    const Error* problem = nullptr;
-    if (!report) {
-      problem = &report.error();
-    } else {
-      PrintReport(context, *report, context.dry_run());
-      if (report->problem) problem = &*report->problem;
-    }
-    if (problem == nullptr) return;
+    RunReport log = report ? *report : FailedReport(context, choice, direction, report.error());
+    if (report) PrintReport(context, *report, context.dry_run());
+    const std::optional<Error>& problem = log.problem;
+    if (!context.dry_run()) Record(context, store, log);
+    if (!problem) return;
     context.PrintError(*problem);
     if (status == 0) status = problem->exit_status();
   };

@@ -22,8 +22,16 @@ Result<std::vector<AddressTemplate>> TemplatesOf(const Arguments& arguments,
   if (types.empty() && !domains.empty())
     return Fail(ErrorCode::kUsage, "init: --domain without --address-type",
                 "--address-type EDK --domain " + domains.front());
-  if (domains.empty() && types.size() == 1 && !EqualsIgnoreCase(types.front(), "SMTP"))
-    domains = {site + "." + organization + ".com"};
+  if (domains.empty() && !types.empty()) {
+    const std::string domain = site + "." + organization + ".com";
+    // A guessed mail domain would be somebody else's; names need not make a domain at all.
+    if (types.size() > 1 || EqualsIgnoreCase(types.front(), "SMTP") ||
+        !AddressTemplate::Parse(types.front() + ":%m@" + domain))
+      return Fail(ErrorCode::kUsage, "init: --domain is missing",
+                  "dirsync init … --address-type " + Quoted(types.front()) +
+                      " --domain site1.example.org");
+    domains = {domain};
+  }
   if (domains.size() != types.size() && domains.size() != 1)
     return Fail(ErrorCode::kUsage,
                 "init: " + Counted(types.size(), "address type") + " and " +

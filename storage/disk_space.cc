@@ -22,7 +22,7 @@ std::unexpected<Error> FailedBy(int error, const std::string& operation) {
 }  // namespace
 
 Result<DiskSpace> CheckDiskSpace(const std::string& path, const SoftMark& mark) {
-  struct statvfs info {};
+  struct statvfs info{};
   if (statvfs(path.c_str(), &info) != 0) return FailedBy(errno, "look at disk of " + path);
   DiskSpace space;
   space.free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize;
@@ -55,7 +55,7 @@ Result<void> ReserveFile::Release() {
 }
 
 bool ReserveFile::held() const {
-  struct stat info {};
+  struct stat info{};
   if (lstat(path_.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
   constexpr std::uint64_t kBlockUnit = 512;  // of st_blocks, whatever the file system
   return static_cast<std::uint64_t>(info.st_size) >= bytes_ &&

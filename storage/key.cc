@@ -114,9 +114,7 @@ std::string BudgetKey(StreamNumber stream, std::uint8_t entry_class, std::uint64
   return Key(Table::kBudget, 13).U32(stream).U8(entry_class).U64(hour).Take();
 }
 std::string ProgressKey(std::string_view job) { return TextKey(Table::kProgress, job); }
-std::string NumberKey(std::string_view stream_name) {
-  return TextKey(Table::kNumber, stream_name);
-}
+std::string NumberKey(std::string_view stream_name) { return TextKey(Table::kNumber, stream_name); }
 
 // Times before 1970 count as 1970: as big numbers they would sort behind all others.
 std::string TombstoneKey(std::int64_t deleted_ms, const EntryId& id) {

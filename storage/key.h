@@ -13,22 +13,22 @@ namespace dirsync::storage {
 
 // Prefix bytes. A byte is never reused for another table.
 enum class Table : char {
-  kMeta = 'M',        // name -> format version, site, next USN, store id …
-  kEntry = 'E',       // EntryId -> entry record (tombstones too)
-  kUsn = 'U',         // USN (8, big-endian) -> EntryId
-  kName = 'N',        // parent EntryId, folded RDN -> EntryId
-  kAddress = 'A',     // folded "TYPE:address" -> EntryId
-  kAlias = 'X',       // derived EntryId -> EntryId of the adopted entry
-  kOwner = 'O',       // EntryId, stream number -> nothing: which streams an imported entry stands for
-  kInstance = 'I',    // instance name -> settings
-  kStream = 'S',      // stream number -> producer state
-  kTold = 'T',        // stream number, rank, EntryId -> told row
-  kOutbox = 'P',      // stream number, sequence -> stored batch bytes, until acked
-  kReader = 'R',      // stream number -> reader state
-  kMirror = 'K',      // stream number, rank, EntryId (origin's) -> mirror row
-  kDigest = 'D',      // stream number, epoch counter, sequence -> digest of an applied batch
-  kWanted = 'W',      // stream number, EntryId -> version
-  kHeld = 'H',        // stream number, EntryId -> held change
+  kMeta = 'M',      // name -> format version, site, next USN, store id …
+  kEntry = 'E',     // EntryId -> entry record (tombstones too)
+  kUsn = 'U',       // USN (8, big-endian) -> EntryId
+  kName = 'N',      // parent EntryId, folded RDN -> EntryId
+  kAddress = 'A',   // folded "TYPE:address" -> EntryId
+  kAlias = 'X',     // derived EntryId -> EntryId of the adopted entry
+  kOwner = 'O',     // EntryId, stream number -> nothing: which streams an imported entry stands for
+  kInstance = 'I',  // instance name -> settings
+  kStream = 'S',    // stream number -> producer state
+  kTold = 'T',      // stream number, rank, EntryId -> told row
+  kOutbox = 'P',    // stream number, sequence -> stored batch bytes, until acked
+  kReader = 'R',    // stream number -> reader state
+  kMirror = 'K',    // stream number, rank, EntryId (origin's) -> mirror row
+  kDigest = 'D',    // stream number, epoch counter, sequence -> digest of an applied batch
+  kWanted = 'W',    // stream number, EntryId -> version
+  kHeld = 'H',      // stream number, EntryId -> held change
   kQuarantine = 'Q',  // stream number, EntryId (or record hash) -> reason and change
   kForeign = 'G',     // stream number, folded DN -> EntryId: identities of a foreign source
   kAck = 'C',         // stream number, reader site -> position that a reader has acked

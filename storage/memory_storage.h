@@ -27,7 +27,7 @@ class MemoryStorage : public Storage {
   // For the simulator: what a crash keeps. DropUnsynced returns to the state of the last Sync.
   void DropUnsynced();
   const Map& rows() const { return *rows_; }  // until the next commit
-  void Restore(Map rows);  // as if this had been synced
+  void Restore(Map rows);                     // as if this had been synced
 
  private:
   Map& OwnRows();  // copied if a view holds them

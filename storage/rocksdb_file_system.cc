@@ -90,9 +90,8 @@ class HookedFileSystem : public rocksdb::FileSystemWrapper {
   IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            IODebugContext* debug) override {
-    IOStatus status = Hooked(hook_, Operation::kCreate, path, 0, [&] {
-      return target()->NewWritableFile(path, options, file, debug);
-    });
+    IOStatus status = Hooked(hook_, Operation::kCreate, path, 0,
+                             [&] { return target()->NewWritableFile(path, options, file, debug); });
     return Wrap(std::move(status), path, file);
   }
   IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions& options,

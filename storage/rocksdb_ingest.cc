@@ -19,15 +19,11 @@ using Operation = WriteBatch::Operation;
 constexpr std::uint64_t kFileBytes = 64 * limits::kMiB;
 
 // The rows in key order, of each key the last one.
-std::vector<const Operation*> Sorted(const std::vector<Operation>& operations) {
+std::vector<const Operation*> Sorted(const WriteBatch& batch) {
   std::vector<const Operation*> rows;
-  rows.reserve(operations.size());
-  bool ascending = true;
-  for (const Operation& operation : operations) {
-    if (!rows.empty() && rows.back()->key >= operation.key) ascending = false;
-    rows.push_back(&operation);
-  }
-  if (ascending) return rows;
+  rows.reserve(batch.operations().size());
+  for (const Operation& operation : batch.operations()) rows.push_back(&operation);
+  if (batch.ascending()) return rows;
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Operation* a, const Operation* b) { return a->key < b->key; });
   std::size_t kept = 0;
@@ -76,7 +72,7 @@ rocksdb::Status Ingester::WriteFiles(const std::vector<const Operation*>& rows,
 
 rocksdb::Status Ingester::Ingest(rocksdb::DB& db, const WriteBatch& batch) {
   std::vector<std::string> files;
-  rocksdb::Status status = WriteFiles(Sorted(batch.operations()), files);
+  rocksdb::Status status = WriteFiles(Sorted(batch), files);
   if (status.ok()) {
     rocksdb::IngestExternalFileOptions how;
     how.move_files = true;

@@ -52,13 +52,18 @@ class WriteBatch {
   const std::vector<Operation>& operations() const { return operations_; }
   std::size_t bytes() const { return bytes_; }  // of keys and values
   bool empty() const { return operations_.empty(); }
+  // Whether every key is greater than the one before it, as in a batch from a Transaction.
+  bool ascending() const { return ascending_; }
   void Clear();
   // The operations; the batch is empty afterwards.
   std::vector<Operation> Release();
 
  private:
+  void Add(std::string key, std::optional<std::string> value);
+
   std::vector<Operation> operations_;
   std::size_t bytes_ = 0;
+  bool ascending_ = true;
 };
 
 // Thread-safety: reads from any thread; Commit and Sync from one at a time.

@@ -91,8 +91,7 @@ class Transaction::MergingCursor : public Cursor {
   Side side_ = Side::kNone;
 };
 
-Transaction::Transaction(const ReadView& base)
-    : base_(base), writes_(std::make_shared<Writes>()) {}
+Transaction::Transaction(const ReadView& base) : base_(base), writes_(std::make_shared<Writes>()) {}
 
 Result<std::optional<std::string>> Transaction::Get(std::string_view key) const {
   auto row = writes_->rows.find(key);
@@ -107,9 +106,7 @@ std::unique_ptr<Cursor> Transaction::Scan(std::string_view lower, std::string_vi
   return std::make_unique<MergingCursor>(std::move(base), writes_, lower, upper);
 }
 
-void Transaction::Put(std::string key, std::string value) {
-  Set(std::move(key), std::move(value));
-}
+void Transaction::Put(std::string key, std::string value) { Set(std::move(key), std::move(value)); }
 
 void Transaction::Delete(std::string key) { Set(std::move(key), std::nullopt); }
 
@@ -143,8 +140,7 @@ WriteBatch Transaction::Take() {
   while (!HasCursors() && !writes_->rows.empty()) {
     auto row = writes_->rows.extract(writes_->rows.begin());
     std::optional<std::string>& value = Latest(row.mapped()).value;
-    value ? batch.Put(std::move(row.key()), std::move(*value))
-          : batch.Delete(std::move(row.key()));
+    value ? batch.Put(std::move(row.key()), std::move(*value)) : batch.Delete(std::move(row.key()));
   }
   Rollback();
   return batch;

@@ -93,9 +93,13 @@ Result<> CaptureStep::AnswerWant(const EntryId& id) {
   }
   // Of what left the scope the walk over the changes tells; never told = the reader drops it.
   if (told || builder_.Holds(id)) return {};
+  // It may be here and hidden: its name is not told.
   Change change;
   change.kind = ChangeKind::kDelete;
   change.id = id;
+  change.name = id.hex();
+  DIRSYNC_TRY(dn, scope_->DnBelow(EntryId{}, change.name));
+  change.dn = std::move(dn);
   Put(std::move(change), {}, false);
   return {};
 }

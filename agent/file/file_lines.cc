@@ -12,9 +12,9 @@
 namespace dirsync {
 namespace {
 
-constexpr std::size_t kChunkBytes = 200;   // of text in one line: as hex it still fits
-constexpr std::size_t kIdsPerLine = 14;    // of wants
-constexpr std::size_t kStringBytes = 48;   // what a short string costs in memory
+constexpr std::size_t kChunkBytes = 200;  // of text in one line: as hex it still fits
+constexpr std::size_t kIdsPerLine = 14;   // of wants
+constexpr std::size_t kStringBytes = 48;  // what a short string costs in memory
 
 constexpr std::array<bool, 256> MakeNameCharacters() {
   std::array<bool, 256> allowed{};

@@ -23,11 +23,11 @@ inline constexpr std::string_view kSignatureMark = "#! signature ";
 inline constexpr std::size_t kFileBatches = 65536;
 inline constexpr std::size_t kFileAcks = 4096;
 inline constexpr std::size_t kFileWants = 1024;
-inline constexpr std::size_t kFileWantIds = 65536;            // of all wants
-inline constexpr std::size_t kFileTermsAttributes = 4096;     // of one attribute list
-inline constexpr std::size_t kFileTextBytes = 64 * 1024;      // a DN, a stream name
-inline constexpr std::size_t kFileBatchBytes = 128 << 20;     // all BatchWeight
-inline constexpr std::size_t kFileAttributes = 512;           // of one change
+inline constexpr std::size_t kFileWantIds = 65536;         // of all wants
+inline constexpr std::size_t kFileTermsAttributes = 4096;  // of one attribute list
+inline constexpr std::size_t kFileTextBytes = 64 * 1024;   // a DN, a stream name
+inline constexpr std::size_t kFileBatchBytes = 128 << 20;  // all BatchWeight
+inline constexpr std::size_t kFileAttributes = 512;        // of one change
 // What a batch's lines cost in memory, in bytes.
 std::size_t BatchWeight(const Batch& batch);
 

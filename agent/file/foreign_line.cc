@@ -52,8 +52,8 @@ bool ParseBrackets(std::string_view inner, AttributeOperation& operation) {
   } else if (inner == "-") {
     operation = AttributeOperation::kRemove;
   } else {
-    return !inner.empty() && std::all_of(inner.begin(), inner.end(),
-                                         [](char c) { return c >= '0' && c <= '9'; });
+    return !inner.empty() &&
+           std::all_of(inner.begin(), inner.end(), [](char c) { return c >= '0' && c <= '9'; });
   }
   return true;
 }

@@ -17,8 +17,8 @@ ForeignLineKind ForeignLineKindOf(std::string_view line);
 
 struct ForeignHeader {
   ChangeKind kind = ChangeKind::kAdd;
-  std::string_view dn;   // of the line
-  std::string rdn;       // value of its last part
+  std::string_view dn;  // of the line
+  std::string rdn;      // value of its last part
 };
 // REQUIRES a line of kHeader. Errors: kBadRecord with the reason alone.
 Result<ForeignHeader> ParseForeignHeader(std::string_view line);

@@ -32,8 +32,8 @@ enum HeaderItem {
   kRecords,
 };
 constexpr std::array<std::string_view, 16> kHeaderWords = {
-    "kind",      "stream", "epoch", "signer", "time", "hash-key", "address-type", "attribute",
-    "as-of",     "run",    "total", "ack",    "ack-at", "want",   "want-ids",     "records"};
+    "kind",  "stream", "epoch", "signer", "time",   "hash-key", "address-type", "attribute",
+    "as-of", "run",    "total", "ack",    "ack-at", "want",     "want-ids",     "records"};
 
 // Items of a batch's head in their order.
 enum BatchItem {
@@ -122,7 +122,6 @@ bool ParseBatchKind(std::string_view word, BatchKind& kind) {
     }
   return false;
 }
-
 
 bool ParseTotal(std::string_view rest, RunTotals& totals) {
   FieldReader fields(rest);
@@ -244,7 +243,8 @@ Result<> HeaderParser::Item(int rank, std::string_view rest) {
       break;
     case kWant:
       header_.wants.emplace_back();
-      good = text_.Begin(rest, wants_.emplace_back(), kStreamTextBytes) && wants_.size() <= kFileWants;
+      good =
+          text_.Begin(rest, wants_.emplace_back(), kStreamTextBytes) && wants_.size() <= kFileWants;
       break;
     case kWantIds: {
       std::vector<EntryId>& ids = header_.wants.back().ids;

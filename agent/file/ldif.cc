@@ -4,6 +4,7 @@
 
 #include "agent/file/base64.h"
 #include "agent/file/line_reader.h"
+#include "agent/file/value_text.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 
@@ -31,7 +32,8 @@ bool IsAttributeDescription(std::string_view name) {
 // Lines unfolded, comments left out.
 class LogicalLines {
  public:
-  LogicalLines(ByteSource& source, std::uint64_t offset) : lines_(source, offset) {}
+  LogicalLines(ByteSource& source, std::uint64_t offset)
+      : lines_(source, offset), from_start_(offset == 0) {}
 
   // False at the end. Valid until the next call. Errors: kTooLarge, kIo.
   Result<bool> Next(std::string_view& line) {
@@ -39,7 +41,7 @@ class LogicalLines {
       if (!lines_.Next(line)) return End();
       number_ = lines_.number();
       // A byte order mark means nothing in UTF-8, but editors write it.
-      if (number_ == 1 && line.starts_with(kByteOrderMark))
+      if (from_start_ && number_ == 1 && line.starts_with(kByteOrderMark))
         line.remove_prefix(kByteOrderMark.size());
       if (lines_.PeekByte() != ' ' || line.empty()) continue;
       DIRSYNC_CHECK(Unfold(line));
@@ -71,6 +73,7 @@ class LogicalLines {
   }
 
   LineReader lines_;
+  const bool from_start_;
   std::string unfolded_;
   std::uint64_t number_ = 0;  // of the first piece
 };
@@ -102,8 +105,11 @@ Result<Item> ParseItem(std::string_view line, std::uint64_t number) {
 
 Result<> TakeValue(const Item& item, std::uint64_t number, std::string& value) {
   if (!item.base64) {
-    value.assign(item.text);
-  } else if (!ParseBase64(item.text, value)) {
+    AssignText(value, item.text);
+    return {};
+  }
+  AssignText(value, {});
+  if (!ParseBase64(item.text, value)) {
     return Refuse(ErrorCode::kInvalid, number, "the value behind '::' is not base64");
   }
   return {};
@@ -121,9 +127,9 @@ class RecordReader {
       return Refuse(ErrorCode::kTooLarge, number, "the record is too long");
     if (!open_) return Begin(item, number);
     if (EqualsIgnoreCase(item.name, "changetype") || EqualsIgnoreCase(item.name, "control"))
-      return Refuse(ErrorCode::kInvalid, number,
-                    "change records ('" + ToLowerAscii(item.name) +
-                        "') are not read here, only entries");
+      return Refuse(
+          ErrorCode::kInvalid, number,
+          "change records ('" + ToLowerAscii(item.name) + "') are not read here, only entries");
     if (EqualsIgnoreCase(item.name, "dn"))
       return Refuse(ErrorCode::kInvalid, number, "a second dn: a blank line is missing before it");
     if (used_ == record_.values.size()) record_.values.emplace_back();
@@ -137,13 +143,9 @@ class RecordReader {
     if (used_ == 0)
       return Refuse(ErrorCode::kInvalid, record_.line, "the record has no attributes");
     record_.values.resize(used_);
-    // What one huge record needed must not stay for all that follow.
-    const bool huge = bytes_ > limits::kMiB;
     record_.offset = offset;
     open_ = false;
-    Result<> visited = visit(record_);
-    if (huge) record_ = LdifRecord{};
-    return visited;
+    return visit(record_);
   }
 
  private:
@@ -190,7 +192,7 @@ Result<> ReadLdif(ByteSource& source, std::uint64_t offset,
   LogicalLines lines(source, offset);
   RecordReader record;
   std::string_view line;
-  bool first = true;
+  bool first = offset == 0;  // only there a version may stand
   for (;;) {
     DIRSYNC_TRY(any, lines.Next(line));
     if (any && !line.empty()) {

@@ -55,11 +55,11 @@ class LineReader {
 
   ByteSource& source_;
   std::string buffer_;
-  std::size_t begin_ = 0;      // of what Next has not given, in buffer_
-  std::uint64_t base_;         // offset of buffer_[0] in the source
+  std::size_t begin_ = 0;  // of what Next has not given, in buffer_
+  std::uint64_t base_;     // offset of buffer_[0] in the source
   std::uint64_t next_read_;
   std::uint64_t number_ = 0;
-  bool at_end_ = false;        // the source has no more
+  bool at_end_ = false;  // the source has no more
   bool had_newline_ = true;
   Result<> status_;
 };

@@ -44,8 +44,8 @@ Result<> CheckAttribute(const Change& change, std::size_t index, std::size_t& by
     return Invalid(change, "attribute " + item.name + ": nothing to add or remove");
   if (index > 0) {
     const AttributeChange& last = change.attributes[index - 1];
-    const bool twice = set || last.operation == AttributeOperation::kSet ||
-                       last.operation == item.operation;
+    const bool twice =
+        set || last.operation == AttributeOperation::kSet || last.operation == item.operation;
     if (item.name < last.name || (item.name == last.name && twice))
       return Invalid(change, "attribute " + item.name + " is out of order");
   }
@@ -130,8 +130,7 @@ Result<> AppendContainer(std::string& out, const Change& change) {
   AppendRecordLine(out, change);
   AppendTextLines(out, "dn", change.dn);
   if (ShortName(change.dn) != change.name) AppendTextLines(out, "name", change.name);
-  if (!change.target_address.empty())
-    AppendTextLines(out, "target-address", change.target_address);
+  if (!change.target_address.empty()) AppendTextLines(out, "target-address", change.target_address);
   if (!change.old_dn.empty()) AppendTextLines(out, "old-dn", change.old_dn);
   DIRSYNC_CHECK(AppendAttributes(out, change, true));
   out.push_back('\n');

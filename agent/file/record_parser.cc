@@ -82,7 +82,8 @@ Result<> RecordParser::MachineLine(std::string_view line) {
   const std::string_view rest = line.substr(std::min(blank + 1, line.size()));
   if (state_ == State::kIdle) return BeginRecord(word, rest);
   if (word == "+") {
-    const std::size_t before = value_text_ ? change_.attributes[attributes_ - 1].values.back().size() : 0;
+    const std::size_t before =
+        value_text_ ? change_.attributes[attributes_ - 1].values.back().size() : 0;
     if (!text_.GoOn(rest)) return Bad("a line '+' that goes on nothing, or beyond the limit");
     if (value_text_) bytes_ += change_.attributes[attributes_ - 1].values.back().size() - before;
     if (bytes_ > limits::kChangeBytes) return TooLarge("the values of the record are too long");
@@ -139,7 +140,7 @@ Result<> RecordParser::ContainerLine(std::string_view word, std::string_view lin
                                      std::string_view rest) {
   if (half_ || change_.entry_class != EntryClass::kContainer)
     return Bad("a '#!' line that no such record has");
-  if (word == "-" ) {
+  if (word == "-") {
     state_ = State::kBody;
     return AttributeLine(line, true);
   }
@@ -177,7 +178,8 @@ Result<> RecordParser::HeaderLine(char letter, std::string_view dn) {
   if (letter != expected) return Bad("the header line's letter is not that of its '#!' line");
   if (dn.size() > 4 * kFileTextBytes) return TooLarge("the DN is too long");
   if (has_dn_) {
-    if (dn != ShownDn(change_.dn)) return Bad("the header line shows another DN than its '#!' line");
+    if (dn != ShownDn(change_.dn))
+      return Bad("the header line shows another DN than its '#!' line");
   } else {
     if (dn.size() > kFileTextBytes) return TooLarge("the DN is too long");
     if (!IsPlainText(dn)) return Bad("the DN has characters that need a '#! dn' line");
@@ -260,8 +262,7 @@ Result<> RecordParser::BeginAttribute(std::string_view name, AttributeOperation 
     const AttributeChange& last = change_.attributes[attributes_ - 1];
     const int order = name.compare(last.name);
     const bool with_set = operation == AttributeOperation::kSet ||
-                          last.operation == AttributeOperation::kSet ||
-                          last.operation == operation;
+                          last.operation == AttributeOperation::kSet || last.operation == operation;
     if (order < 0 || (order == 0 && with_set))
       return Bad("the attribute " + std::string(name) + " is not in order");
   }

@@ -51,15 +51,15 @@ class RecordParser {
   std::size_t attributes_ = 0;  // of change_.attributes in use; more are kept for their memory
   std::size_t values_ = 0;      // of the last attribute in use, likewise
   std::vector<AttributeChange> spare_;
-  std::size_t bytes_ = 0;       // of all values
+  std::size_t bytes_ = 0;  // of all values
   bool has_dn_ = false, shown_ = false, has_name_ = false, has_target_ = false;
-  bool cleared_ = false;        // the last attribute is a clear: no value may follow
-  bool half_ = false;           // this is the D of a rename
-  bool half_rename_ = false;    // a D of a rename was read, its A was not
+  bool cleared_ = false;      // the last attribute is a clear: no value may follow
+  bool half_ = false;         // this is the D of a rename
+  bool half_rename_ = false;  // a D of a rename was read, its A was not
   EntryId half_id_;
   std::string half_dn_;
   TextTarget text_;
-  bool value_text_ = false;     // text_ is a value: its bytes count
+  bool value_text_ = false;  // text_ is a value: its bytes count
 };
 
 }  // namespace dirsync

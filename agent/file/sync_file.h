@@ -63,7 +63,7 @@ struct FileTrailer {
   std::uint64_t records = 0;  // all changes or entries
   RowSum sum;                 // kFull, kChanges: of all told rows at the file's last position
   std::uint64_t rows = 0;
-  Digest text;                // BLAKE2b-256 of every line before the trailer, ends as LF
+  Digest text;  // BLAKE2b-256 of every line before the trailer, ends as LF
   auto operator<=>(const FileTrailer&) const = default;
 };
 

@@ -114,8 +114,6 @@ Result<> SyncFileParser::Finish(std::uint64_t number) const {
   Result<> whole;
   if (phase_ != Phase::kRecords) {
     whole = Bad("the header is not whole");
-  } else if (header().kind == FileKind::kChanges && batches_ == 0) {
-    whole = Bad("the file has no batch");
   } else {
     whole = CheckBatchWhole();
   }

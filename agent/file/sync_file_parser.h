@@ -46,8 +46,8 @@ class SyncFileParser {
   BatchParser batch_;
   RecordParser record_;
   std::size_t batches_ = 0;
-  std::size_t weight_ = 0;       // of all batches, see BatchWeight
-  std::uint64_t changes_ = 0;    // of the batch so far
+  std::size_t weight_ = 0;     // of all batches, see BatchWeight
+  std::uint64_t changes_ = 0;  // of the batch so far
   std::uint64_t records_ = 0;
   Sequence last_sequence_ = 0;
   Digest last_digest_;

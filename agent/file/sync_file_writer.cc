@@ -31,9 +31,9 @@ struct SyncFileWriter::State {
   FileHeader header;
   SigningKey key;
   ByteSink sink;
-  Result<> failed;       // once failed, always failed
-  std::string text;      // ends of lines LF, as digested
-  std::string bytes;     // the same with CR LF, for the sink
+  Result<> failed;    // once failed, always failed
+  std::string text;   // ends of lines LF, as digested
+  std::string bytes;  // the same with CR LF, for the sink
   DigestStream digest;
   std::uint64_t records = 0;
   std::size_t batches = 0;
@@ -131,8 +131,6 @@ Result<> SyncFileWriter::Write(const Change& change) {
 Result<FileTrailer> SyncFileWriter::Finish(const RowSum& sum, std::uint64_t rows) {
   State& s = *state_;
   DIRSYNC_CHECK(s.failed);
-  if (s.header.kind == FileKind::kChanges && s.batches == 0)
-    return Invalid("a file of changes without a batch");
   DIRSYNC_CHECK(s.EndBatch());
   DIRSYNC_CHECK(s.Flush());
   FileTrailer trailer;

@@ -125,7 +125,7 @@ bool ParseAnyHex(std::string_view text, std::string& value) {
 
 void AssignText(std::string& target, std::string_view text) {
   if (target.capacity() > kKeptBytes && text.size() < target.capacity() / 4) {
-    target = std::string(text);
+    std::string(text).swap(target);  // a move would copy short text into the old buffer
     return;
   }
   target.assign(text);

@@ -40,18 +40,35 @@ Result<EntryId> ParseId(std::string_view text) {
   return *id;
 }
 
-void AddValue(Attributes& attributes, std::string_view name, const std::string& value) {
-  const Attribute* held = attributes.Find(name);
-  std::vector<std::string> values = held ? held->values : std::vector<std::string>();
-  values.push_back(value);
-  attributes.Set(name, std::move(values));
-}
+// Values as they come, one slot an attribute: kept in order of arrival until all are there.
+class ValueCollector {
+ public:
+  std::vector<std::string>* Find(std::string_view name) {
+    for (Attribute& attribute : attributes_)
+      if (attribute.name == name) return &attribute.values;
+    return nullptr;
+  }
+  void Add(std::string_view name, std::string value) {
+    std::vector<std::string>* values = Find(name);
+    if (values == nullptr) values = &attributes_.emplace_back(Attribute{std::string(name), {}}).values;
+    values->push_back(std::move(value));
+  }
+  Attributes Take() {
+    std::ranges::sort(attributes_, {}, &Attribute::name);
+    Attributes sorted;
+    for (Attribute& attribute : attributes_) sorted.Append(std::move(attribute));
+    return sorted;
+  }
+
+ private:
+  std::vector<Attribute> attributes_;
+};
 
 // The original's attribute without options: "userCertificate;binary" -> "userCertificate".
 std::string_view BaseName(std::string_view name) { return name.substr(0, name.find(';')); }
 
-Result<> TakeValue(LdifEntry& result, const std::string& written, const std::string& value,
-                   IgnoredAttributes& ignored) {
+Result<> TakeValue(LdifEntry& result, ValueCollector& values, const std::string& written,
+                   const std::string& value, IgnoredAttributes& ignored) {
   std::string_view name = BaseName(written);
   if (EqualsIgnoreCase(name, "objectClass") || EqualsIgnoreCase(name, "cn")) return {};
   if (EqualsIgnoreCase(name, "entryUUID") || EqualsIgnoreCase(name, "dirsyncId")) {
@@ -68,12 +85,19 @@ Result<> TakeValue(LdifEntry& result, const std::string& written, const std::str
     ++ignored[std::string(name)];
     return {};
   }
-  std::string canonical = info->name.empty() ? std::string(name) : std::string(info->name);
-  if (!info->multi_valued && result.entry.attributes.Find(canonical) != nullptr) {
-    ++ignored[canonical + " (further values)"];
+  std::string_view canonical = info->name;
+  std::string extension;
+  if (canonical.ends_with('-')) {
+    // One row stands for all X-… names.
+    DIRSYNC_TRY(spelling, CanonicalAttribute(name));
+    extension = std::move(spelling);
+    canonical = extension;
+  }
+  if (!info->multi_valued && values.Find(canonical) != nullptr) {
+    ++ignored[std::string(canonical) + " (further values)"];
     return {};
   }
-  AddValue(result.entry.attributes, canonical, value);
+  values.Add(canonical, value);
   return {};
 }
 
@@ -113,12 +137,14 @@ Result<LdifEntry> ToEntry(const SiteProfile& profile, const LdifRecord& record,
   } else if (result.entry.entry_class == EntryClass::kContainer) {
     result.entry.container.clear();
   }
+  ValueCollector values;
   for (const auto& [name, value] : record.values)
-    DIRSYNC_CHECK(TakeValue(result, name, value, ignored));
-  std::string mail(result.entry.attributes.First("Mail"));
-  const Attribute* proxies = result.entry.attributes.Find(attribute::kProxyAddresses);
-  if (!mail.empty() && (proxies == nullptr || PrimaryAddress(proxies->values, "SMTP").empty()))
-    AddValue(result.entry.attributes, attribute::kProxyAddresses, "SMTP:" + mail);
+    DIRSYNC_CHECK(TakeValue(result, values, name, value, ignored));
+  const std::vector<std::string>* mail = values.Find("Mail");
+  const std::vector<std::string>* proxies = values.Find(attribute::kProxyAddresses);
+  if (mail != nullptr && (proxies == nullptr || PrimaryAddress(*proxies, "SMTP").empty()))
+    values.Add(attribute::kProxyAddresses, "SMTP:" + mail->front());
+  result.entry.attributes = values.Take();
   return result;
 }
 

@@ -35,7 +35,9 @@ class RowWriter {
   }
   void Raw(std::string_view v) { out_.append(v); }
   template <std::size_t N, class Tag>
-  void Id(const FixedId<N, Tag>& id) { out_.append(id.view()); }
+  void Id(const FixedId<N, Tag>& id) {
+    out_.append(id.view());
+  }
 
  private:
   std::string& out_;

@@ -65,16 +65,16 @@ inline std::unexpected<Error> Fail(ErrorCode code, std::string message, std::str
 #define DIRSYNC_CONCAT(a, b) DIRSYNC_CONCAT_(a, b)
 
 // Returns the error of a Result<void> expression, if it has one.
-#define DIRSYNC_CHECK(expression)                                              \
-  do {                                                                         \
-    if (auto DIRSYNC_CONCAT(checked_, __LINE__) = (expression);                \
-        !DIRSYNC_CONCAT(checked_, __LINE__))                                   \
+#define DIRSYNC_CHECK(expression)                                                    \
+  do {                                                                               \
+    if (auto DIRSYNC_CONCAT(checked_, __LINE__) = (expression);                      \
+        !DIRSYNC_CONCAT(checked_, __LINE__))                                         \
       return std::unexpected(std::move(DIRSYNC_CONCAT(checked_, __LINE__)).error()); \
   } while (false)
 
 // Declares `name` with the value of a Result<T> expression, or returns its error.
-#define DIRSYNC_TRY(name, expression)                                          \
-  auto DIRSYNC_CONCAT(name, _result) = (expression);                           \
-  if (!DIRSYNC_CONCAT(name, _result))                                          \
-    return std::unexpected(std::move(DIRSYNC_CONCAT(name, _result)).error());  \
+#define DIRSYNC_TRY(name, expression)                                         \
+  auto DIRSYNC_CONCAT(name, _result) = (expression);                          \
+  if (!DIRSYNC_CONCAT(name, _result))                                         \
+    return std::unexpected(std::move(DIRSYNC_CONCAT(name, _result)).error()); \
   auto& name = *DIRSYNC_CONCAT(name, _result) /* NOLINT */

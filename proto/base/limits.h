@@ -12,15 +12,15 @@ inline constexpr std::size_t kMiB = 1024 * kKiB;
 inline constexpr std::size_t kGiB = 1024 * kMiB;
 
 // Names and values.
-inline constexpr std::size_t kNameBytes = 256;              // RDN value, instance, site, organisation
-inline constexpr std::size_t kAttributeNameBytes = 64;      // attribute name
-inline constexpr std::size_t kValueBytes = 1 * kMiB;        // one value
-inline constexpr std::size_t kValuesPerAttribute = 4096;    // multi-values of one attribute
-inline constexpr std::size_t kAttributesPerEntry = 256;     // attributes of one entry
-inline constexpr std::size_t kEntryBytes = 1 * kMiB;        // all values of one entry
-inline constexpr std::size_t kContainerDepth = 64;          // nesting of containers
-inline constexpr std::size_t kContainers = 65536;           // of one stream
-inline constexpr std::size_t kDnBytes = 40 * kKiB;          // a DN as text, escaped
+inline constexpr std::size_t kNameBytes = 256;            // RDN value, instance, site, organisation
+inline constexpr std::size_t kAttributeNameBytes = 64;    // attribute name
+inline constexpr std::size_t kValueBytes = 1 * kMiB;      // one value
+inline constexpr std::size_t kValuesPerAttribute = 4096;  // multi-values of one attribute
+inline constexpr std::size_t kAttributesPerEntry = 256;   // attributes of one entry
+inline constexpr std::size_t kEntryBytes = 1 * kMiB;      // all values of one entry
+inline constexpr std::size_t kContainerDepth = 64;        // nesting of containers
+inline constexpr std::size_t kContainers = 65536;         // of one stream
+inline constexpr std::size_t kDnBytes = 40 * kKiB;        // a DN as text, escaped
 
 // Filters.
 inline constexpr std::size_t kFilterBytes = 64 * kKiB;  // text of one filter
@@ -32,12 +32,12 @@ inline constexpr std::size_t kBatchPayloadBytes = 4 * kMiB;        // decompress
 inline constexpr std::size_t kBatchTargetBytes = 1 * kMiB;         // a batch is closed beyond this
 inline constexpr std::size_t kBatchBytes = 4 * kMiB + 4 * kKiB;    // stored form
 inline constexpr std::size_t kChangesPerBatch = 4096;
-inline constexpr std::size_t kValuesPerBatch = 524288;             // of all changes together
-inline constexpr std::size_t kToldAttributes = 1024;               // names in a stream's terms
-inline constexpr std::size_t kRunBytes = 64 * kMiB;                // a run is cut at this
-inline constexpr std::size_t kOutboxBytes = 1 * kGiB;              // unacked batches of a stream
-inline constexpr std::size_t kDigestsKept = 1024;                  // sequences a reader remembers
-inline constexpr std::size_t kWantIds = 1000;                      // ids in one WANT
+inline constexpr std::size_t kValuesPerBatch = 524288;  // of all changes together
+inline constexpr std::size_t kToldAttributes = 1024;    // names in a stream's terms
+inline constexpr std::size_t kRunBytes = 64 * kMiB;     // a run is cut at this
+inline constexpr std::size_t kOutboxBytes = 1 * kGiB;   // unacked batches of a stream
+inline constexpr std::size_t kDigestsKept = 1024;       // sequences a reader remembers
+inline constexpr std::size_t kWantIds = 1000;           // ids in one WANT
 
 // Steps of the pure cores.
 inline constexpr std::size_t kStepRows = 4096;
@@ -45,21 +45,21 @@ inline constexpr std::size_t kStepBytes = 1 * kMiB;
 inline constexpr std::size_t kBulkRows = 32768;  // entries of one bulk commit (load, ranges)
 
 // Files.
-inline constexpr std::size_t kLineBytes = 16 * kMiB;        // one line of any input file
-inline constexpr std::size_t kOldLineBytes = 509;           // one `#!` line; the old reader's limit
-inline constexpr std::size_t kFileBlockBytes = 4 * kMiB;    // digest per block of a sync file
-inline constexpr std::size_t kCarriedFiles = 1024;          // F and F.* taken in one import
+inline constexpr std::size_t kLineBytes = 16 * kMiB;      // one line of any input file
+inline constexpr std::size_t kOldLineBytes = 509;         // one `#!` line; the old reader's limit
+inline constexpr std::size_t kFileBlockBytes = 4 * kMiB;  // digest per block of a sync file
+inline constexpr std::size_t kCarriedFiles = 1024;        // F and F.* taken in one import
 
 // Gate.
-inline constexpr std::uint64_t kDeletesAlways = 20;         // per stream, class and 24 hours
-inline constexpr std::uint64_t kDeletesPercent = 10;        // of the rows, likewise
+inline constexpr std::uint64_t kDeletesAlways = 20;   // per stream, class and 24 hours
+inline constexpr std::uint64_t kDeletesPercent = 10;  // of the rows, likewise
 inline constexpr std::int64_t kGateWindowSeconds = 24 * 3600;
 inline constexpr std::int64_t kTombstoneSeconds = 30 * 24 * 3600;
 
 // Storage.
 inline constexpr std::size_t kWalBytes = 16 * kMiB;
-inline constexpr std::size_t kIngestBytes = 8 * kMiB;       // write batches beyond are ingested sorted
-inline constexpr std::size_t kReserveBytes = 64 * kMiB;     // file released when the disk is full
+inline constexpr std::size_t kIngestBytes = 8 * kMiB;    // write batches beyond are ingested sorted
+inline constexpr std::size_t kReserveBytes = 64 * kMiB;  // file released when the disk is full
 
 static_assert(kChangeBytes < kBatchPayloadBytes, "every change fits a batch");
 static_assert(kEntryBytes + 16 * kKiB < kChangeBytes, "every entry fits a change");

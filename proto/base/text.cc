@@ -52,13 +52,18 @@ std::size_t CommonPrefix(std::string_view a, std::string_view b) {
 // Less is nearer; nullopt: too far.
 std::optional<std::size_t> Farness(const std::string& word, const std::string& candidate) {
   if (candidate.size() > kNearestWordBytes) return std::nullopt;
-  const std::size_t distance = EditDistance(word, candidate);
+  // The difference in length: no distance is below it.
+  const std::size_t more =
+      std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size());
   // A short word is within two edits of anything; at least half of it must stay.
-  if (distance <= kNearestDistance && 2 * distance <= word.size()) return distance;
+  if (more <= kNearestDistance) {
+    const std::size_t distance = EditDistance(word, candidate);
+    if (distance <= kNearestDistance && 2 * distance <= word.size()) return distance;
+  }
   const std::size_t prefix = CommonPrefix(word, candidate);
   const bool whole = prefix == word.size() || prefix == candidate.size();
   if (prefix < kNearestPrefix || (!whole && 2 * prefix < word.size())) return std::nullopt;
-  return kNearestWordBytes + distance;
+  return kNearestWordBytes + more;
 }
 
 }  // namespace

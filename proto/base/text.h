@@ -13,8 +13,9 @@ namespace dirsync {
 // RFC 3629: no overlong forms, no surrogates, at most U+10FFFF.
 bool IsUtf8(std::string_view text);
 
-// Form under which names are compared: lower case (ASCII, Latin-1, Latin Extended-A, Greek, Cyrillic), leading and
-// trailing blanks dropped, inner runs of blanks made one. Bytes that are not UTF-8 are kept.
+// Form under which names are compared: lower case (ASCII, Latin-1, Latin Extended-A, Greek,
+// Cyrillic), leading and trailing blanks dropped, inner runs of blanks made one. Bytes that are not
+// UTF-8 are kept.
 std::string FoldName(std::string_view text);
 
 // ASCII case-insensitive equality and lower-casing (attribute names, flags, address types).

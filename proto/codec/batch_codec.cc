@@ -77,9 +77,9 @@ Result<std::string> EncodePayload(const Batch& batch) {
     codec::FillChange(batch.changes[i], message);
     const std::size_t size = message.ByteSizeLong();
     if (size > limits::kChangeBytes) {
-      return EncodeFailure(batch, ErrorCode::kTooLarge,
-                           "change " + std::to_string(i + 1) + ": " + std::to_string(size) +
-                               " bytes");
+      return EncodeFailure(
+          batch, ErrorCode::kTooLarge,
+          "change " + std::to_string(i + 1) + ": " + std::to_string(size) + " bytes");
     }
     writer.U8(kChangeTag);
     writer.Varint(size);
@@ -99,8 +99,8 @@ Result<> CheckSignature(const BatchHeader& header, std::string_view stored, cons
   // Only a key that really signed it is named: else the bytes were altered.
   if (header.signer == key || !Verify(header.signer, message, signature))
     return Fail(ErrorCode::kBadSignature, "its signature does not match");
-  return Fail(ErrorCode::kKeyChanged, "signed by key " + Fingerprint(header.signer) +
-                                          ", expected " + Fingerprint(key));
+  return Fail(ErrorCode::kKeyChanged,
+              "signed by key " + Fingerprint(header.signer) + ", expected " + Fingerprint(key));
 }
 
 Result<> DecodePayload(const BatchHeader& header, std::string_view payload, Batch& batch) {
@@ -109,11 +109,13 @@ Result<> DecodePayload(const BatchHeader& header, std::string_view payload, Batc
   if (Result<> head = codec::ParseHead(parts->head, batch); !head)
     return DecodeFailure(header, head.error());
   if (parts->changes.size() != header.changes) {
-    return DecodeFailure(header, {ErrorCode::kBadRecord, "header and payload differ in the number "
-                                                         "of changes"});
+    return DecodeFailure(header, {ErrorCode::kBadRecord,
+                                  "header and payload differ in the number "
+                                  "of changes"});
   }
   if (DigestOf(batch.stream.ToString()) != header.stream_digest)
-    return DecodeFailure(header, {ErrorCode::kBadRecord, "header and payload differ in the stream"});
+    return DecodeFailure(header,
+                         {ErrorCode::kBadRecord, "header and payload differ in the stream"});
   wire::Change message;
   batch.changes.reserve(parts->changes.size());
   for (std::string_view encoded : parts->changes) {
@@ -130,8 +132,12 @@ Result<std::string> EncodeBatch(const Batch& batch, const SigningKey& key) {
   DIRSYNC_CHECK(CheckForEncode(batch));
   DIRSYNC_TRY(payload, EncodePayload(batch));
   codec::FullHeader header;
-  header.batch = {DigestOf(batch.stream.ToString()), batch.epoch,      batch.sequence,
-                  batch.previous,                    key.public_key(), batch.kind,
+  header.batch = {DigestOf(batch.stream.ToString()),
+                  batch.epoch,
+                  batch.sequence,
+                  batch.previous,
+                  key.public_key(),
+                  batch.kind,
                   static_cast<std::uint32_t>(batch.changes.size())};
   header.payload_bytes = static_cast<std::uint32_t>(payload.size());
   const std::optional<std::string> smaller = codec::CompressIfSmaller(payload);

@@ -13,8 +13,8 @@
 namespace dirsync {
 
 // Deterministic for equal input. Errors: kTooLarge beyond limits::kBatchPayloadBytes or
-// kChangesPerBatch or kValuesPerBatch, or a change beyond kChangeBytes; kInvalid, naming the change,
-// for what DecodeBatch would refuse: nothing unreadable is ever signed.
+// kChangesPerBatch or kValuesPerBatch, or a change beyond kChangeBytes; kInvalid, naming the
+// change, for what DecodeBatch would refuse: nothing unreadable is ever signed.
 Result<std::string> EncodeBatch(const Batch& batch, const SigningKey& key);
 
 // Only the fixed header: no signature is checked, nothing is decompressed.

@@ -105,8 +105,7 @@ Result<> ParseHead(std::string_view encoded, Batch& batch) {
   if (!ParseId(head.terms().hash_key(), batch.terms.hash_key))
     return Bad("hash key is not of 16 bytes");
   batch.terms.address_type = head.terms().address_type();
-  batch.terms.attributes.assign(head.terms().attributes().begin(),
-                                head.terms().attributes().end());
+  batch.terms.attributes.assign(head.terms().attributes().begin(), head.terms().attributes().end());
   DIRSYNC_CHECK(ParseRun(head.run(), batch.run));
   batch.sum_after = {head.sum_after().high(), head.sum_after().low()};
   batch.rows_after = head.rows_after();

@@ -121,9 +121,7 @@ constexpr Alias kAliases[] = {
 // What every "X-…" name is; the name itself is the caller's (CanonicalAttribute).
 constexpr AttributeInfo kForeign = {"X-", "", kText, kMany, kTold};
 
-constexpr char LowerAscii(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
+constexpr char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 constexpr std::uint32_t HashOf(std::string_view name) {
   std::uint32_t hash = 2166136261u;  // FNV-1a

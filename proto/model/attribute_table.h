@@ -40,18 +40,18 @@ Result<std::string> CanonicalAttribute(std::string_view name);
 
 // Names used by the code itself.
 namespace attribute {
-inline constexpr std::string_view kCommonName = "Common-Name";        // not stored: the RDN
+inline constexpr std::string_view kCommonName = "Common-Name";  // not stored: the RDN
 inline constexpr std::string_view kDisplayName = "Display-Name";
 inline constexpr std::string_view kGivenName = "Given-Name";
 inline constexpr std::string_view kSurname = "Surname";
-inline constexpr std::string_view kAlias = "Mail-Nickname";           // %m; default the RDN
+inline constexpr std::string_view kAlias = "Mail-Nickname";  // %m; default the RDN
 inline constexpr std::string_view kTargetAddress = "Target-Address";
 inline constexpr std::string_view kProxyAddresses = "Proxy-Addresses";
 inline constexpr std::string_view kMember = "Member";
 inline constexpr std::string_view kHideFromAb = "Hide-From-AB";
 inline constexpr std::string_view kHomeServer = "Home-Server";
 inline constexpr std::string_view kImportedFrom = "Imported-From";
-inline constexpr std::string_view kObjClass = "Obj-Class";            // not stored
+inline constexpr std::string_view kObjClass = "Obj-Class";  // not stored
 }  // namespace attribute
 
 }  // namespace dirsync

@@ -14,9 +14,9 @@
 namespace dirsync {
 
 enum class BatchKind : std::uint8_t {
-  kStart = 1,    // sequence 1 of an epoch: names the end of the one before (R17)
+  kStart = 1,  // sequence 1 of an epoch: names the end of the one before (R17)
   kChanges = 2,
-  kCanary = 3,   // carries the sum only (R24)
+  kCanary = 3,  // carries the sum only (R24)
 };
 
 // Changes of one run by class; what the gate judges (R5).
@@ -33,8 +33,8 @@ struct RunTotals {
 
 // What a reader must know of the stream besides its changes.
 struct StreamTerms {
-  HashKey hash_key;             // of this epoch (R27)
-  std::string address_type;     // of target addresses, "EDK"
+  HashKey hash_key;                     // of this epoch (R27)
+  std::string address_type;             // of target addresses, "EDK"
   std::vector<std::string> attributes;  // told attributes; a single "*" = all exported ones
   auto operator<=>(const StreamTerms&) const = default;
 };

@@ -39,14 +39,14 @@ struct Change {
   std::uint32_t unknown_kind = 0;
   EntryId id;  // the producer's
   EntryClass entry_class = EntryClass::kMailbox;
-  EntryId parent;     // the producer's id of a told container; zero = top of the stream's scope
-  std::string name;   // RDN value; in kDelete and kModify as last told
-  std::string dn;     // producer's full DN, for people and old readers; not compared
+  EntryId parent;    // the producer's id of a told container; zero = top of the stream's scope
+  std::string name;  // RDN value; in kDelete and kModify as last told
+  std::string dn;    // producer's full DN, for people and old readers; not compared
   // Source's primary address of the link's type, "TYPE:address"; empty for containers and deletes.
   std::string target_address;
   std::vector<AttributeChange> attributes;  // ascending by name; kAdd: all kSet
   bool wanted = false;  // sent whole because a reader asked (WANT); applied as an upsert
-  std::string old_dn;   // kRename: full DN before, for old readers; empty if not known; not compared
+  std::string old_dn;  // kRename: full DN before, for old readers; empty if not known; not compared
   auto operator<=>(const Change&) const = default;
 };
 

@@ -42,8 +42,8 @@ std::unexpected<Error> Bad(std::string_view text, std::size_t position, std::str
 std::string TakeValue(std::string_view text, std::size_t& at) {
   std::string value;
   for (; at < text.size() && text[at] != '/'; ++at) {
-    const bool escape = text[at] == '\\' && at + 1 < text.size() &&
-                        (text[at + 1] == '/' || text[at + 1] == '\\');
+    const bool escape =
+        text[at] == '\\' && at + 1 < text.size() && (text[at + 1] == '/' || text[at + 1] == '\\');
     if (escape) ++at;
     value.push_back(text[at]);
   }
@@ -158,11 +158,10 @@ Result<Dn> RebaseDn(const Dn& basepoint, std::string_view container, std::string
 
 Result<> CheckName(std::string_view what, std::string_view name) {
   std::string_view fault = Fault(name);
-  if (fault.empty() && TrimBlanks(name).size() != name.size())
-    fault = "leading or trailing blank";
+  if (fault.empty() && TrimBlanks(name).size() != name.size()) fault = "leading or trailing blank";
   if (fault.empty()) return {};
-  return Fail(ErrorCode::kInvalid, "check " + std::string(what) + " \"" + Printable(name) +
-                                       "\": " + std::string(fault));
+  return Fail(ErrorCode::kInvalid,
+              "check " + std::string(what) + " \"" + Printable(name) + "\": " + std::string(fault));
 }
 
 }  // namespace dirsync

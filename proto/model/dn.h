@@ -22,7 +22,7 @@ struct Dn {
   std::string ToString() const;
   // Comparison form: types lower case, values folded (FoldName).
   std::string Folded() const;
-  Dn Parent() const;                  // REQUIRES !parts.empty()
+  Dn Parent() const;  // REQUIRES !parts.empty()
   Dn Child(Rdn rdn) const;
   bool IsWithin(const Dn& ancestor) const;  // folded; a DN is within itself
 };

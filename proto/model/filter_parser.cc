@@ -25,8 +25,8 @@ class Parser {
  private:
   std::unexpected<Error> Bad(std::string_view cause, std::string hint = {}) const {
     return Fail(ErrorCode::kInvalid,
-                "parse filter \"" + Printable(text_, 120) + "\": byte " +
-                    std::to_string(at_ + 1) + ": " + std::string(cause),
+                "parse filter \"" + Printable(text_, 120) + "\": byte " + std::to_string(at_ + 1) +
+                    ": " + std::string(cause),
                 hint.empty() ? "write it as (attribute=value), (&(…)(…)), (|(…)(…)) or (!(…))"
                              : std::move(hint));
   }
@@ -179,9 +179,9 @@ class Parser {
 
 Result<FilterTerm> ParseFilterTerm(std::string_view text) {
   if (text.size() > limits::kFilterBytes) {
-    return Fail(ErrorCode::kTooLarge,
-                "parse filter: " + std::to_string(text.size()) + " bytes, at most " +
-                    std::to_string(limits::kFilterBytes));
+    return Fail(ErrorCode::kTooLarge, "parse filter: " + std::to_string(text.size()) +
+                                          " bytes, at most " +
+                                          std::to_string(limits::kFilterBytes));
   }
   return Parser(text).Whole();
 }

@@ -23,7 +23,13 @@ enum class FilterOperation : std::uint8_t {
 };
 
 // Where the values come from.
-enum class FilterSubject : std::uint8_t { kAttribute, kCommonName, kClass, kUsnCreated, kUsnChanged };
+enum class FilterSubject : std::uint8_t {
+  kAttribute,
+  kCommonName,
+  kClass,
+  kUsnCreated,
+  kUsnChanged
+};
 
 // A value. Matches is const and thread-safe; its depth of calls is the depth of the tree.
 struct FilterTerm {
@@ -34,8 +40,8 @@ struct FilterTerm {
   std::string attribute;  // canonical name
   bool binary = false;    // compared byte by byte; else all texts below are folded
   std::string value;
-  std::optional<std::uint64_t> number;      // of `value`, if it is one
-  std::optional<EntryClass> entry_class;    // of `value`, if the subject is kClass
+  std::optional<std::uint64_t> number;    // of `value`, if it is one
+  std::optional<EntryClass> entry_class;  // of `value`, if the subject is kClass
   std::string initial;
   std::vector<std::string> middle;
   std::string last;

@@ -11,9 +11,6 @@
 namespace dirsync::lint {
 namespace {
 
-using testing::IsEmpty;
-using Problems = std::vector<std::string>;
-
 struct Row {
   std::set<std::string> folders;   // that it may include
   std::set<std::string> packages;  // outside ones that it may include
@@ -22,11 +19,21 @@ using Arrows = std::map<std::string, Row>;
 
 // Include prefix of each outside package -> its word in the table.
 const std::vector<std::pair<std::string, std::string>> kPackages = {
-    {"rocksdb/", "rocksdb"},   {"zmq", "zeromq"},          {"google/protobuf/", "protobuf"},
-    {"sodium", "sodium"},      {"zstd", "zstd"},           {"nlohmann/", "nlohmann-json"},
-    {"spdlog/", "spdlog"},     {"fmt/", "fmt"},            {"CLI/", "CLI11"},
-    {"toml++/", "toml++"},     {"benchmark/", "benchmark"}, {"gtest/", "googletest"},
-    {"gmock/", "googletest"},  {"httplib", "httplib"},     {"ldap", "libldap"},
+    {"rocksdb/", "rocksdb"},
+    {"zmq", "zeromq"},
+    {"google/protobuf/", "protobuf"},
+    {"sodium", "sodium"},
+    {"zstd", "zstd"},
+    {"nlohmann/", "nlohmann-json"},
+    {"spdlog/", "spdlog"},
+    {"fmt/", "fmt"},
+    {"CLI/", "CLI11"},
+    {"toml++/", "toml++"},
+    {"benchmark/", "benchmark"},
+    {"gtest/", "googletest"},
+    {"gmock/", "googletest"},
+    {"httplib", "httplib"},
+    {"ldap", "libldap"},
 };
 
 std::string PackageOf(const std::string& include) {
@@ -44,7 +51,8 @@ Arrows ReadArrows(const SourceFile& architecture, Problems& problems) {
     if (cells.size() < 4 || Quoted(cells[1]).empty()) continue;  // the header row
     Row row;
     for (const std::string& folder : Quoted(cells[2])) {
-      if (!arrows.contains(folder)) problems.push_back("row of " + cells[1] + " points up: " + folder);
+      if (!arrows.contains(folder))
+        problems.push_back("row of " + cells[1] + " points up: " + folder);
       row.folders.insert(folder);
     }
     for (const std::string& package : Quoted(cells[3])) row.packages.insert(package);
@@ -88,21 +96,21 @@ const SourceFile& Architecture() {
 TEST(Arrows, TableHasARowForEachFolderAndNoneTwice) {
   Problems problems;
   const Arrows arrows = ReadArrows(Architecture(), problems);
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
   std::set<std::string> folders;
   for (const SourceFile& file : Tree())
     if (file.IsProduction()) folders.insert(file.folder());
   for (const auto& [folder, row] : arrows)
     if (!folders.contains(folder) && FindFile(folder + "/CMakeLists.txt") == nullptr)
       problems.push_back("row of a folder that is not there: " + folder);
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
   EXPECT_GE(arrows.size(), 8U);
 }
 
 TEST(Arrows, EveryIncludeIsInTheTable) {
   Problems problems;
   const Arrows arrows = ReadArrows(Architecture(), problems);
-  EXPECT_THAT(Violations(arrows, Tree()), IsEmpty());
+  ExpectNone(Violations(arrows, Tree()));
 }
 
 TEST(Arrows, EveryIncludeFromTheTopOfTheTreeExists) {
@@ -116,7 +124,7 @@ TEST(Arrows, EveryIncludeFromTheTopOfTheTreeExists) {
         problems.push_back(file.path + ":" + std::to_string(line) + ": " + include);
     }
   }
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
 }
 
 // RocksDB, protobuf and the others are replaced or mocked in one place.
@@ -156,10 +164,11 @@ TEST(Arrows, FilesOfOneFolderHaveNoCycle) {
 TEST(ArrowsDetector, FindsAPlantedArrowUpAndAPlantedPackage) {
   Problems problems;
   const Arrows arrows = ReadArrows(
-      MakeFile("A.md", "## Arrows\n\n| target | folder | may include | outside |\n|---|---|---|---|\n"
-                       "| `low` | `x/low` | – | `sodium` |\n| `high` | `x/high` | `x/low` | – |\n"),
+      MakeFile("A",
+               "## Arrows\n\n| target | folder | may include | outside |\n|---|---|---|---|\n"
+               "| `low` | `x/low` | – | `sodium` |\n| `high` | `x/high` | `x/low` | – |\n"),
       problems);
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
   const auto low = MakeFile("x/low/a.h", "#include \"x/high/b.h\"\n#include <sodium.h>\n");
   const auto high = MakeFile("x/high/b.h", "#include \"x/low/a.h\"\n#include <rocksdb/db.h>\n");
   EXPECT_THAT(Violations(arrows, {low, high}),
@@ -170,7 +179,7 @@ TEST(ArrowsDetector, FindsAPlantedArrowUpAndAPlantedPackage) {
 
 TEST(ArrowsDetector, FindsARowThatPointsUp) {
   Problems problems;
-  ReadArrows(MakeFile("A.md", "## Arrows\n| a | `x/low` | `x/high` | – |\n| b | `x/high` | – | – |\n"),
+  ReadArrows(MakeFile("A", "## Arrows\n| a | `x/low` | `x/high` | – |\n| b | `x/high` | – | – |\n"),
              problems);
   EXPECT_THAT(problems, testing::SizeIs(1));
 }

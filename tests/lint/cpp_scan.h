@@ -23,8 +23,8 @@ struct Declaration {
 };
 
 struct CppScan {
-  std::vector<FunctionSpan> functions;     // with a body, outside other functions
-  std::vector<Declaration> declarations;   // at namespace scope or public in a type
+  std::vector<FunctionSpan> functions;    // with a body, outside other functions
+  std::vector<Declaration> declarations;  // at namespace scope or public in a type
 };
 
 CppScan ScanCpp(const SourceFile& file);

@@ -15,9 +15,6 @@
 namespace dirsync::lint {
 namespace {
 
-using testing::IsEmpty;
-using Problems = std::vector<std::string>;
-
 // A heading as the anchor of a link: lower case, blanks to hyphens, the rest of punctuation gone.
 std::string AnchorOf(std::string_view heading) {
   std::string anchor;
@@ -31,8 +28,7 @@ std::string AnchorOf(std::string_view heading) {
 
 bool HasAnchor(const SourceFile& file, const std::string& anchor) {
   for (const std::string& line : file.lines)
-    if (line.starts_with("#") &&
-        AnchorOf(Trim(line.substr(line.find_first_not_of('#')))) == anchor)
+    if (line.starts_with("#") && AnchorOf(Trim(line.substr(line.find_first_not_of('#')))) == anchor)
       return true;
   return false;
 }
@@ -64,7 +60,7 @@ TEST(Docs, EveryLinkLeadsSomewhere) {
   for (const SourceFile& file : Tree())
     if (file.IsMarkdown())
       for (const std::string& problem : BrokenLinks(file)) problems.push_back(problem);
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
 }
 
 // "storage/FORMAT.md" in a comment must be a file here.
@@ -78,11 +74,12 @@ TEST(Docs, EveryDocumentThatIsNamedExists) {
       const std::string cited = it->str();
       const bool whole = cited.find('/') != std::string::npos;
       const std::string beside = file.folder() + "/" + cited;
-      if (whole ? FindFile(cited) == nullptr && FindFile(beside) == nullptr : !names.contains(cited))
+      if (whole ? FindFile(cited) == nullptr && FindFile(beside) == nullptr
+                : !names.contains(cited))
         problems.push_back(file.path + ": " + cited);
     }
   }
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
 }
 
 // Rules and invariants have numbers; a number without a row helps nobody.
@@ -93,7 +90,9 @@ TEST(Docs, EveryCitedRuleStandsInArchitecture) {
   for (const char* heading : {"Rules", "Invariants"})
     for (const auto& row : TableBelow(*architecture, heading)) known.insert(row[0]);
   static const std::regex cited("\\b[RIB][1-9][0-9]?\\b");
-  static const std::regex elsewhere("\\bDESI" "GN\\b");
+  static const std::regex elsewhere(
+      "\\bDESI"
+      "GN\\b");
   Problems problems;
   for (const SourceFile& file : Tree()) {
     if (!file.IsCpp() && !file.IsMarkdown()) continue;
@@ -107,7 +106,7 @@ TEST(Docs, EveryCitedRuleStandsInArchitecture) {
         if (!known.contains(it->str())) problems.push_back(at + it->str());
     }
   }
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
 }
 
 // What an operator sees must be on the page that they open.
@@ -115,9 +114,11 @@ TEST(Docs, EveryErrorCodeHasItsRowOnTheOperationsPage) {
   const SourceFile* page = FindFile("deploy/README.md");
   ASSERT_NE(page, nullptr);
   std::map<std::string, std::vector<std::string>> rows;
-  for (const auto& row : TableBelow(*page, "Error codes"))
-    if (const auto quoted = Quoted(row[0]); !quoted.empty())
-      EXPECT_TRUE(rows.emplace(quoted.front(), row).second) << quoted.front() << " stands twice";
+  for (const auto& row : TableBelow(*page, "Error codes")) {
+    const auto quoted = Quoted(row[0]);
+    if (quoted.empty()) continue;  // the header row
+    EXPECT_TRUE(rows.emplace(quoted.front(), row).second) << quoted.front() << " stands twice";
+  }
   for (const ErrorInfo& info : ErrorRegistry()) {
     const auto row = rows.find(std::string(info.text));
     if (row == rows.end()) {
@@ -133,6 +134,33 @@ TEST(Docs, EveryErrorCodeHasItsRowOnTheOperationsPage) {
   for (const auto& [code, row] : rows) ADD_FAILURE() << code << " is no error code";
 }
 
+// "Suite.Name" between backquotes must be a test, "name.txt" a transcript, "name_e2e" a ctest name.
+TEST(Docs, EveryTestThatIsNamedExists) {
+  const SourceFile* page = FindFile("tests/README.md");
+  ASSERT_NE(page, nullptr);
+  static const std::regex macro("\\bTEST(_F|_P)?\\(\\s*(\\w+),\\s*(\\w+)\\)");
+  std::set<std::string> tests;
+  for (const SourceFile& file : Tree()) {
+    if (!file.path.starts_with("tests/")) continue;
+    const std::string& text = file.text;
+    for (std::sregex_iterator it(text.begin(), text.end(), macro), end; it != end; ++it)
+      tests.insert((*it)[2].str() + "." + (*it)[3].str());
+  }
+  static const std::regex named("[A-Z]\\w+\\.[A-Z]\\w+");
+  Problems problems;
+  for (const std::string& line : page->lines) {
+    if (!line.starts_with("|")) continue;
+    for (const std::string& text : Quoted(line)) {
+      if (std::regex_match(text, named) && text != "Suite.Name" && !tests.contains(text))
+        problems.push_back(text);
+      if (text.ends_with(".txt") && FindFile("tests/scenario/" + text) == nullptr &&
+          text.find('*') == std::string::npos)
+        problems.push_back(text);
+    }
+  }
+  ExpectNone(problems);
+}
+
 bool IsPublicHeader(const SourceFile& file) {
   return file.IsHeader() && file.IsProduction() && !file.path.starts_with("cli/");
 }
@@ -145,7 +173,7 @@ TEST(Docs, EveryPublicHeaderBeginsByPragmaOnceAndACommentSayingWhatItIs) {
     if (file.text.find("\n#pragma once\n") == std::string::npos)
       problems.push_back(file.path + ": no #pragma once");
   }
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
 }
 
 // A declaration is told about if a comment stands on its line, or above it without a blank line
@@ -181,16 +209,20 @@ TEST(Docs, EveryPublicTypeAndFunctionIsToldAbout) {
   for (const SourceFile& file : Tree())
     if (IsPublicHeader(file))
       for (const std::string& problem : Untold(file)) problems.push_back(problem);
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
 }
 
 TEST(DocsDetector, FindsABrokenLinkAndAnUntoldFunction) {
-  EXPECT_THAT(BrokenLinks(MakeFile("deploy/x.md", "see [that](no-such-file.md)\n")),
+  EXPECT_THAT(BrokenLinks(MakeFile("deploy/x.m"
+                                   "d",
+                                   "see [that](no-such-file.m"
+                                   "d)\n")),
               testing::SizeIs(1));
-  EXPECT_THAT(Untold(MakeFile("proto/x.h",
-                              "// Head.\n#pragma once\nclass A {\n public:\n  // Told.\n  int B(int x);\n"
-                              "\n  int C(int x);\n private:\n  int D(int x);\n};\n\nint E(int x);\n")),
-              testing::SizeIs(2));
+  EXPECT_THAT(
+      Untold(MakeFile("proto/x.h",
+                      "// Head.\n#pragma once\nclass A {\n public:\n  // Told.\n  int B(int x);\n"
+                      "\n  int C(int x);\n private:\n  int D(int x);\n};\n\nint E(int x);\n")),
+      testing::SizeIs(2));
 }
 
 }  // namespace

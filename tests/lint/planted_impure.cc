@@ -13,6 +13,8 @@ unsigned PlantedRandom() { return std::random_device()(); }
 bool PlantedFile(const char* path) { return std::ifstream(path).good(); }
 std::FILE* PlantedCFile(const char* path) { return std::fopen(path, "r"); }
 const char* PlantedEnvironment() { return std::getenv("HOME"); }
-void PlantedThread() { std::thread([] {}).join(); }
+void PlantedThread() {
+  std::thread([] {}).join();
+}
 
 }  // namespace dirsync::lint

@@ -16,7 +16,6 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 std::set<std::string> UndefinedSymbols(const std::string& archive) {
   std::set<std::string> symbols;
@@ -86,21 +85,21 @@ class Purity : public testing::TestWithParam<PureLibrary> {};
 TEST_P(Purity, LibraryNeedsNothingOfTheWorld) {
   const auto symbols = UndefinedSymbols(GetParam().archive);
   EXPECT_FALSE(symbols.empty()) << "nm showed nothing";
-  EXPECT_THAT(Impure(symbols, GetParam().extra), IsEmpty());
+  ExpectNone(Impure(symbols, GetParam().extra));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Libraries, Purity,
-    testing::Values(PureLibrary{"base", DIRSYNC_BASE, "(crypto|sodium)_\\w+"},
-                    PureLibrary{"model", DIRSYNC_MODEL, ""},
-                    PureLibrary{"codec", DIRSYNC_CODEC,
-                                "ZSTD_\\w+|.*google::protobuf::.*|.*dirsync::wire::.*|"
-                                "descriptor_table_\\w+|scc_info_\\w+"},
-                    PureLibrary{"storage", DIRSYNC_STORAGE, ""},
-                    PureLibrary{"directory", DIRSYNC_DIRECTORY, ""},
-                    PureLibrary{"agent_core", DIRSYNC_AGENT_CORE, ""},
-                    PureLibrary{"file", DIRSYNC_FILE, ""}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Libraries, Purity,
+                         testing::Values(PureLibrary{"base", DIRSYNC_BASE, "(crypto|sodium)_\\w+"},
+                                         PureLibrary{"model", DIRSYNC_MODEL, ""},
+                                         PureLibrary{
+                                             "codec", DIRSYNC_CODEC,
+                                             "ZSTD_\\w+|.*google::protobuf::.*|.*dirsync::wire::.*|"
+                                             "descriptor_table_\\w+|scc_info_\\w+"},
+                                         PureLibrary{"storage", DIRSYNC_STORAGE, ""},
+                                         PureLibrary{"directory", DIRSYNC_DIRECTORY, ""},
+                                         PureLibrary{"agent_core", DIRSYNC_AGENT_CORE, ""},
+                                         PureLibrary{"file", DIRSYNC_FILE, ""}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 // Headers too: an inline function's world shows only where it is used.
 TEST(Purity, PureFoldersIncludeNoHeaderOfTheWorld) {
@@ -110,13 +109,14 @@ TEST(Purity, PureFoldersIncludeNoHeaderOfTheWorld) {
       "csignal|cstdio|stdio\\.h|dirent\\.h|unordered_map|unordered_set");
   std::vector<std::string> problems;
   for (const SourceFile& file : Tree()) {
-    static const std::regex pure("(proto/(base|model|codec)|agent/(directory|core|file))/[^/]*|"
-                                 "storage/(storage|transaction|memory_storage|key)\\.(h|cc)");
+    static const std::regex pure(
+        "(proto/(base|model|codec)|agent/(directory|core|file))/[^/]*|"
+        "storage/(storage|transaction|memory_storage|key)\\.(h|cc)");
     if (!std::regex_match(file.path, pure) || !file.IsProduction()) continue;
     for (const auto& [include, line] : Includes(file))
       if (std::regex_match(include, world)) problems.push_back(file.path + ": " + include);
   }
-  EXPECT_THAT(problems, IsEmpty());
+  ExpectNone(problems);
 }
 
 TEST(PurityDetector, FindsEachPlantedCall) {

@@ -1,5 +1,7 @@
 #include "tests/lint/source_tree.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -37,7 +39,9 @@ class Blanker {
  private:
   bool Starts(std::string_view what) const { return out_.compare(at_, what.size(), what) == 0; }
   // 1'000'000
-  bool AfterDigit() const { return at_ > 0 && std::isalnum(static_cast<unsigned char>(out_[at_ - 1])); }
+  bool AfterDigit() const {
+    return at_ > 0 && std::isalnum(static_cast<unsigned char>(out_[at_ - 1]));
+  }
   void BlankTo(std::size_t end) {
     for (; at_ < std::min(end, out_.size()); ++at_)
       if (out_[at_] != '\n') out_[at_] = ' ';
@@ -168,6 +172,13 @@ std::vector<std::string> Quoted(std::string_view cell) {
     texts.emplace_back(cell.substr(open + 1, close - open - 1));
     cell.remove_prefix(close + 1);
   }
+}
+
+void ExpectNone(const Problems& problems) {
+  if (problems.empty()) return;
+  std::string list;
+  for (const std::string& problem : problems) list += "\n  " + problem;
+  ADD_FAILURE() << problems.size() << " found:" << list;
 }
 
 std::vector<std::string> SplitLines(std::string_view text) {

@@ -40,6 +40,10 @@ std::vector<std::vector<std::string>> TableBelow(const SourceFile& file, std::st
 // Texts between backquotes in `cell`.
 std::vector<std::string> Quoted(std::string_view cell);
 
+// A test failure that lists `problems`, one a line; none is no failure.
+using Problems = std::vector<std::string>;
+void ExpectNone(const Problems& problems);
+
 std::vector<std::string> SplitLines(std::string_view text);
 std::string_view Trim(std::string_view text);
 // The text of #include lines between quotes or brackets, each with its line number from 1.

@@ -46,6 +46,21 @@ std::string Print(const ToldState& state) {
   return text;
 }
 
+// An entry as its own site has it.
+std::string Describe(Site& site, const EntryId& id) {
+  auto row = site.storage->Get(storage::EntryKey(id));
+  if (!row || !*row) return "no row";
+  auto entry = DecodeEntry(id, **row);
+  if (!entry) return "unreadable";
+  std::string text = entry->name + (entry->is_deleted() ? " deleted" : "") +
+                     (entry->is_imported() ? " imported" : "") + " class " +
+                     std::string(ClassName(entry->entry_class)) + " usn " +
+                     std::to_string(entry->usn_changed) + " parent " + entry->parent.hex();
+  for (const Attribute& attribute : entry->attributes)
+    text += " " + attribute.name + "=" + Join(attribute.values, "|");
+  return text;
+}
+
 bool IsLocal(const Entry& entry) { return !entry.is_imported() && !entry.is_deleted(); }
 
 }  // namespace
@@ -247,8 +262,14 @@ void Checker::CheckPair(std::size_t from_index, std::size_t to_index) {
             EntryId id = IdAtEnd(key);
             auto expected = wanted.find(id);
             if (expected == wanted.end()) {
-              if (mirror->status != MirrorStatus::kKept)
-                Problem(to_index, "I4: still has an entry that " + from.name + " dropped");
+              // A container in which this site put something of its own cannot go.
+              bool occupied = mirror->status == MirrorStatus::kHeld &&
+                              mirror->told.entry_class == EntryClass::kContainer;
+              if (mirror->status != MirrorStatus::kKept && !occupied)
+                Problem(to_index, "I4: still has an entry that " + from.name + " dropped: " +
+                                      Describe(from, id) + "; here (status " +
+                                      std::to_string(static_cast<int>(mirror->status)) + "): " +
+                                      Describe(to, mirror->local));
               return;
             }
             Change change = expected->second;

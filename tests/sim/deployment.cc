@@ -252,6 +252,8 @@ void Deployment::ChangeScope(Site& site) {
                                            : std::vector<std::string>{"Display-Name"};
     }
     StoreInstance(transaction, settings);
+    trace.push_back(site.name + " scope: " + Join(settings.containers, "+") +
+                    (settings.subs ? " subs " : " ") + Join(settings.attributes, ","));
     return {};
   });
 }

@@ -46,8 +46,8 @@ TEST(AttributeTable, ShapesOfTheAttributesTheCodeRelieson) {
   for (std::string_view name : {attribute::kHomeServer, attribute::kImportedFrom,
                                 attribute::kCommonName, attribute::kObjClass})
     EXPECT_FALSE(info(name).exported) << name;
-  for (std::string_view name : {attribute::kDisplayName, attribute::kGivenName,
-                                attribute::kSurname, attribute::kAlias})
+  for (std::string_view name :
+       {attribute::kDisplayName, attribute::kGivenName, attribute::kSurname, attribute::kAlias})
     EXPECT_TRUE(info(name).exported) << name;
 }
 

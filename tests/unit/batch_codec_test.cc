@@ -36,9 +36,11 @@ Id RandomId(Random& random) {
 }
 
 std::string RandomName(Random& random) {
-  static const std::vector<std::string> kParts = {"Mail", "box", "é", "漢", "/", "\\", "=", " x", "ß"};
+  static const std::vector<std::string> kParts = {"Mail", "box", "é",  "漢", "/",
+                                                  "\\",   "=",   " x", "ß"};
   std::string name = "N";
-  for (std::uint64_t n = Below(random, 12); n > 0; --n) name += kParts[Below(random, kParts.size())];
+  for (std::uint64_t n = Below(random, 12); n > 0; --n)
+    name += kParts[Below(random, kParts.size())];
   return name;
 }
 
@@ -96,7 +98,8 @@ Batch RandomBatch(Random& random) {
   batch.sum_after = {random(), random()};
   batch.rows_after = random();
   if (Below(random, 2) == 0)
-    batch.previous_epoch = {{random(), RandomId<EpochId>(random)}, random(), RandomId<Digest>(random)};
+    batch.previous_epoch = {
+        {random(), RandomId<EpochId>(random)}, random(), RandomId<Digest>(random)};
   for (std::uint64_t n = Below(random, 20); n > 0; --n)
     batch.changes.push_back(RandomChange(random));
   return batch;
@@ -116,7 +119,9 @@ std::string MustEncode(const Batch& batch) {
   return stored ? *stored : std::string();
 }
 
-Result<Batch> Decode(std::string_view stored) { return DecodeBatch(stored, SealKey().public_key()); }
+Result<Batch> Decode(std::string_view stored) {
+  return DecodeBatch(stored, SealKey().public_key());
+}
 
 ErrorCode CodeOf(std::string_view stored) {
   Result<Batch> batch = Decode(stored);
@@ -370,11 +375,14 @@ const WrongChange kWrongChanges[] = {
     {"attribute name", [](Change& c) { c.attributes[0].name = ""; }},
     {"attribute name", [](Change& c) { c.attributes[0].name = "a b"; }},
     {"attribute name", [](Change& c) { c.attributes[0].name = std::string(65, 'a'); }},
-    {"operation", [](Change& c) { c.attributes[0].operation = static_cast<AttributeOperation>(0); }},
-    {"operation", [](Change& c) { c.attributes[0].operation = static_cast<AttributeOperation>(4); }},
+    {"operation",
+     [](Change& c) { c.attributes[0].operation = static_cast<AttributeOperation>(0); }},
+    {"operation",
+     [](Change& c) { c.attributes[0].operation = static_cast<AttributeOperation>(4); }},
     {"whole", [](Change& c) { c.attributes[0].operation = AttributeOperation::kAdd; }},
     {"ascending", [](Change& c) { c.attributes.push_back(c.attributes[0]); }},
-    {"ascending", [](Change& c) { c.attributes.push_back({"City", AttributeOperation::kSet, {}}); }},
+    {"ascending",
+     [](Change& c) { c.attributes.push_back({"City", AttributeOperation::kSet, {}}); }},
     {"over 1 MiB", [](Change& c) { c.attributes[0].values[0].resize(limits::kValueBytes + 1); }},
 };
 

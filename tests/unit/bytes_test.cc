@@ -73,8 +73,9 @@ TEST(Row, EveryCutIsSeen) {
 }
 
 TEST(Row, AfterAShortReadEverythingIsZero) {
-  RowReader reader("\x05"
-                   "abc");
+  RowReader reader(
+      "\x05"
+      "abc");
   EXPECT_EQ(reader.Bytes(), "");
   EXPECT_FALSE(reader.ok());
   EXPECT_EQ(reader.U8(), 0);

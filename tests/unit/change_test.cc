@@ -59,7 +59,8 @@ TEST(HashValues, PrimaryAddressOfEachTypeMatters) {
   EXPECT_NE(hash, HashOf(name, {"smtp:b", "SMTP:a", "EDK:c"}));
   EXPECT_EQ(hash, HashOf(name, {"EDK:c", "SMTP:a", "SMTP:b"}));
   EXPECT_EQ(hash, HashOf(name, {"SMTP:a", "EDK:c", "SMTP:b"}));
-  EXPECT_EQ(HashOf(name, {"SMTP:a", "SMTP:b", "SMTP:c"}), HashOf(name, {"SMTP:a", "SMTP:c", "SMTP:b"}));
+  EXPECT_EQ(HashOf(name, {"SMTP:a", "SMTP:b", "SMTP:c"}),
+            HashOf(name, {"SMTP:a", "SMTP:c", "SMTP:b"}));
 }
 
 TEST(HashValues, TypeOfAnAddressIgnoresCase) {
@@ -68,7 +69,10 @@ TEST(HashValues, TypeOfAnAddressIgnoresCase) {
 }
 
 ToldState StateOf() {
-  return {EntryClass::kMailbox, *EntryId::FromBytes("parentparentpare"), 1, 2,
+  return {EntryClass::kMailbox,
+          *EntryId::FromBytes("parentparentpare"),
+          1,
+          2,
           {{"City", 3}, {"Title", 4}}};
 }
 

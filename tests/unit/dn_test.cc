@@ -90,8 +90,8 @@ TEST(Dn, ParentAndChildAreInverse) {
 TEST(ContainerDn, AllSpellingsMeanTheSame) {
   const Dn base = DnOf("/o=Testorg/ou=Site1");
   const std::string full = "/o=Testorg/ou=Site1/cn=Recipients/cn=Sub";
-  for (std::string_view text : {"Recipients/cn=Sub", "/cn=Recipients/cn=Sub",
-                                "/o=Testorg/ou=Site1/cn=Recipients/cn=Sub"})
+  for (std::string_view text :
+       {"Recipients/cn=Sub", "/cn=Recipients/cn=Sub", "/o=Testorg/ou=Site1/cn=Recipients/cn=Sub"})
     EXPECT_EQ(ContainerDn(base, text)->ToString(), full) << text;
   EXPECT_EQ(ContainerDn(base, "")->parts, base.parts);
   EXPECT_EQ(ContainerDn(base, "/O=testorg/OU=SITE1")->ToString(), "/o=testorg/ou=SITE1");

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <random>
+#include <set>
 
 #include "agent/directory/entry_record.h"
 #include "agent/directory/index_rows.h"
@@ -342,7 +343,7 @@ TEST_F(EntryStoreTest, UsnsGoOnOverStoresTransactionsAndRollbacks) {
   Inserted(MakeEntry(4, "d"));
   Rollback();
   EXPECT_EQ(Inserted(MakeEntry(5, "e")).usn_created, 4u);
-  storage::Transaction nested(transaction());
+  storage::Transaction nested(static_cast<const storage::ReadView&>(transaction()));
   EntryStore inner(nested, now_);
   Entry f = MakeEntry(6, "f");
   EXPECT_OK(inner.Insert(f));

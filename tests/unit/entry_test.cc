@@ -66,10 +66,10 @@ TEST(Reference, TextRoundTrips) {
 }
 
 TEST(Reference, WrongTextIsRefused) {
-  for (std::string_view wrong : {"", "/", "Site1", "Site1/", "/00112233445566778899aabbccddeeff",
-                                 "Site1/00112233445566778899aabbccddeef",
-                                 "Site1/00112233445566778899aabbccddeeff0",
-                                 "Site1/zz112233445566778899aabbccddeeff"})
+  for (std::string_view wrong :
+       {"", "/", "Site1", "Site1/", "/00112233445566778899aabbccddeeff",
+        "Site1/00112233445566778899aabbccddeef", "Site1/00112233445566778899aabbccddeeff0",
+        "Site1/zz112233445566778899aabbccddeeff"})
     EXPECT_FALSE(Reference::Parse(wrong)) << wrong;
 }
 

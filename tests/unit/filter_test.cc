@@ -19,7 +19,9 @@ Entry EntryOf() {
   entry.attributes.Set("Employee-Number", {"0042"});
   entry.attributes.Set("Title", {"a*b(c)\\d"});
   entry.attributes.Set("Proxy-Addresses", {"EDK:Mailbox11@Site1", "SMTP:m11@site1.example"});
-  entry.attributes.Set("User-Certificate", {std::string("\x00\x01" "Ab", 4)});
+  entry.attributes.Set("User-Certificate", {std::string("\x00\x01"
+                                                        "Ab",
+                                                        4)});
   return entry;
 }
 
@@ -30,11 +32,36 @@ bool Matches(std::string_view text) {
 }
 
 TEST(Filter, TextThatIsNoFilterIsRefused) {
-  for (std::string_view wrong :
-       {"(", ")", "()", "(&", "(&)x", "cn=a", "(cn)", "(cn=a", "(cn=a))", "(cn=a)(cn=b)", "(=a)",
-        "(!)", "(!(cn=a)(cn=b))", "(cn>a)", "(cn<a)", "(cn~a)", "(cn>=a*)", "(cn~=*)", "(cn=a(b)",
-        "(cn=\\)", "(cn=\\2)", "(cn=\\zz)", "(cn:=a)", "(cn:2.5.13.5:=a)", "(cn:dn:=a)", "(|(cn=a)b)",
-        "((cn=a))", "(*=a)", "(distinguishedName=a)", "(Obj-Container=a)"}) {
+  for (std::string_view wrong : {"(",
+                                 ")",
+                                 "()",
+                                 "(&",
+                                 "(&)x",
+                                 "cn=a",
+                                 "(cn)",
+                                 "(cn=a",
+                                 "(cn=a))",
+                                 "(cn=a)(cn=b)",
+                                 "(=a)",
+                                 "(!)",
+                                 "(!(cn=a)(cn=b))",
+                                 "(cn>a)",
+                                 "(cn<a)",
+                                 "(cn~a)",
+                                 "(cn>=a*)",
+                                 "(cn~=*)",
+                                 "(cn=a(b)",
+                                 "(cn=\\)",
+                                 "(cn=\\2)",
+                                 "(cn=\\zz)",
+                                 "(cn:=a)",
+                                 "(cn:2.5.13.5:=a)",
+                                 "(cn:dn:=a)",
+                                 "(|(cn=a)b)",
+                                 "((cn=a))",
+                                 "(*=a)",
+                                 "(distinguishedName=a)",
+                                 "(Obj-Container=a)"}) {
     const Result<Filter> filter = Filter::Parse(wrong);
     ASSERT_FALSE(filter) << wrong;
     EXPECT_EQ(filter.error().code, ErrorCode::kInvalid) << wrong;

@@ -38,8 +38,9 @@ TEST(Epoch, TextRoundTripsAndWrongTextIsRefused) {
   EXPECT_EQ(epoch.ToString(), "7.00112233445566778899aabbccddeeff");
   EXPECT_EQ(Epoch::Parse(epoch.ToString()), epoch);
   for (std::string_view wrong :
-       {"", ".", "7", "7.", ".00112233445566778899aabbccddeeff", "-7.00112233445566778899aabbccddeeff",
-        "7.00112233445566778899aabbccddee", "18446744073709551616.00112233445566778899aabbccddeeff",
+       {"", ".", "7", "7.", ".00112233445566778899aabbccddeeff",
+        "-7.00112233445566778899aabbccddeeff", "7.00112233445566778899aabbccddee",
+        "18446744073709551616.00112233445566778899aabbccddeeff",
         "7 .00112233445566778899aabbccddeeff", "7.00112233445566778899aabbccddeeff "})
     EXPECT_FALSE(Epoch::Parse(wrong)) << wrong;
 }
@@ -63,8 +64,8 @@ TEST(StreamName, DistinctNamesHaveDistinctTexts) {
 }
 
 TEST(StreamName, WrongTextIsRefused) {
-  for (std::string_view wrong : {"", "a", "a/b", "a/b/c/d", "a//c", "/b/c", "a/b/", "a/b/%", "a/b/%4",
-                                 "a/b/%zz", "a/b/c%"})
+  for (std::string_view wrong :
+       {"", "a", "a/b", "a/b/c/d", "a//c", "/b/c", "a/b/", "a/b/%", "a/b/%4", "a/b/%zz", "a/b/c%"})
     EXPECT_FALSE(StreamName::Parse(wrong)) << wrong;
   EXPECT_FALSE(StreamName::Parse("a/b/" + std::string(257, 'c')));
 }

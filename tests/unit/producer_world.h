@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -36,7 +37,7 @@ class BookReader {
   void Take(const Batch& batch, const Digest& digest) {
     if (batch.kind == BatchKind::kStart) {
       ASSERT_EQ(batch.sequence, 1u);
-      if (started_) ASSERT_EQ(batch.previous_epoch, position_);
+      ASSERT_TRUE(!started_ || batch.previous_epoch == position_);
     } else {
       ASSERT_EQ(batch.epoch, position_.epoch);
       ASSERT_EQ(batch.sequence, position_.sequence + 1);
@@ -143,6 +144,14 @@ class ProducerWorld {
     });
     return id;
   }
+  EntryId At(const std::string& container) {
+    EntryId id;
+    Edit([&](Directory& directory) {
+      const Dn dn = Must(ContainerDn(profile.basepoint(), container));
+      id = Must(directory.entries().ContainerAt(profile.basepoint(), dn));
+    });
+    return id;
+  }
   EntryId AddMailbox(const std::string& name, const std::string& container = "Recipients") {
     NewEntry fresh;
     fresh.container = container;
@@ -201,7 +210,7 @@ class ProducerWorld {
     return step;
   }
   // Until nothing is left to tell.
-  std::vector<Batch> Run(bool compare_all = false) {
+  std::vector<Batch> Export(bool compare_all = false) {
     std::vector<Batch> all;
     for (int calls = 0; calls < 100000; ++calls) {
       Step step = Must(TryStep(compare_all));
@@ -214,13 +223,13 @@ class ProducerWorld {
   // All changes of a run.
   std::vector<Change> RunChanges() {
     std::vector<Change> all;
-    for (Batch& batch : Run())
+    for (Batch& batch : Export())
       for (Change& change : batch.changes) all.push_back(std::move(change));
     return all;
   }
   // The first run, and the reader's full copy behind it.
   void Begin() {
-    Run();
+    Export();
     state.seen = true;
     reader.entries = Copy();
     TakeStart();

@@ -40,8 +40,8 @@ ErrorCode CodeOf(const std::string& bytes,
 // The file with its lines changed by hand, digested and signed anew: hostile but proved.
 std::string Forge(const std::string& text) {
   std::string lines = "#! dirsync-file 1\n" + text;
-  const std::string end = "#! end records=1 rows=0 sum=" + std::string(32, '0') +
-                          " text=" + DigestOf(lines).hex();
+  const std::string end =
+      "#! end records=1 rows=0 sum=" + std::string(32, '0') + " text=" + DigestOf(lines).hex();
   const Signature signature = KeyOf('k').Sign("dirsync-file 1\n" + end + "\n");
   return lines + end + "\n#! signature " + signature.hex() + "\n";
 }
@@ -82,7 +82,9 @@ TEST(SyncFileReader, EveryFieldOfHeaderAndBatches_ComesBack) {
     EXPECT_EQ(read->file.trailer.rows, 42u);
     EXPECT_EQ(read->file.trailer.sum, (RowSum{0x1234, 0x5678}));
     for (std::size_t i = 0; i < content.size(); ++i) {
-      if (kind == FileKind::kChanges) EXPECT_EQ(read->file.batches[i], content[i].first);
+      if (kind == FileKind::kChanges) {
+        EXPECT_EQ(read->file.batches[i], content[i].first);
+      }
       EXPECT_EQ(read->changes[i], content[i].second);
     }
   }
@@ -229,14 +231,33 @@ TEST(SyncFileReader, DamageComesBeforeABadRecord) {
 
 TEST(SyncFileReader, ProvedButUngrammaticalFiles_AreBadRecords) {
   EXPECT_EQ(CodeOf(ForgedRecord("- Info:x\n")), ErrorCode{});
-  for (const char* lines :
-       {"- Info: x\n", "- Info:\"x\"\n", "- Info:\\xAA\n", "-Info:x\n", "- Info :x\n", "- Info\n",
-        "- Common-Name:x\n", "- obj-class:Mailbox\n", "- Info:x\n- Info:y\n", "- B:x\n- A:x\n",
-        "- Info[1]:x\n", "- Info[0]:x\n- Info[2]:x\n", "- Info[0]:\n", "- Info[00]:x\n",
-        "- Info[*]:x\n", "- Info]:x\n", "- Info:x\n- Target-Address:EDK:x\n",
-        "- Target-Address:EDK:x\n- Target-Address:EDK:x\n", "- Target-Address[0]:EDK:x\n",
-        "#! what\n", "#! name x\n", "#!x\n", "#! + x\n", "D /o=x\n", "x\n", "- Info[+]:\n",
-        "- Target-Address:\n"})
+  for (const char* lines : {"- Info: x\n",
+                            "- Info:\"x\"\n",
+                            "- Info:\\xAA\n",
+                            "-Info:x\n",
+                            "- Info :x\n",
+                            "- Info\n",
+                            "- Common-Name:x\n",
+                            "- obj-class:Mailbox\n",
+                            "- Info:x\n- Info:y\n",
+                            "- B:x\n- A:x\n",
+                            "- Info[1]:x\n",
+                            "- Info[0]:x\n- Info[2]:x\n",
+                            "- Info[0]:\n",
+                            "- Info[00]:x\n",
+                            "- Info[*]:x\n",
+                            "- Info]:x\n",
+                            "- Info:x\n- Target-Address:EDK:x\n",
+                            "- Target-Address:EDK:x\n- Target-Address:EDK:x\n",
+                            "- Target-Address[0]:EDK:x\n",
+                            "#! what\n",
+                            "#! name x\n",
+                            "#!x\n",
+                            "#! + x\n",
+                            "D /o=x\n",
+                            "x\n",
+                            "- Info[+]:\n",
+                            "- Target-Address:\n"})
     EXPECT_EQ(CodeOf(ForgedRecord(lines)), ErrorCode::kBadRecord) << lines;
   EXPECT_EQ(CodeOf(Forge("#! kind full\n#! kind full\n")), ErrorCode::kBadRecord);
   EXPECT_EQ(CodeOf(Forge(ForgedHeader())), ErrorCode::kBadRecord) << "no #! records";
@@ -266,7 +287,8 @@ TEST(SyncFileReader, HostileCounts_AreRefusedWithoutMemory) {
   EXPECT_EQ(CodeOf(Forge("#! kind " + std::string(600, 'a') + "\n")), ErrorCode::kBadRecord);
   std::string acks = ForgedHeader();
   for (int i = 0; i < 5000; ++i)
-    acks += "#! ack T/S/I\n#! ack-at 1." + std::string(32, '1') + " 1 " + std::string(64, '1') + "\n";
+    acks +=
+        "#! ack T/S/I\n#! ack-at 1." + std::string(32, '1') + " 1 " + std::string(64, '1') + "\n";
   EXPECT_NE(CodeOf(Forge(acks + "#! records\n")), ErrorCode{});
 }
 
@@ -362,14 +384,17 @@ TEST(SyncFileReader, SecondPass_GivesNothingOfABlockThatChanged) {
   EXPECT_FALSE(SecondPass(proved, proved.substr(0, proved.size() / 2)));
   EXPECT_FALSE(SecondPass(proved, LargeFile('b')));
   EXPECT_FALSE(SecondPass(proved, ""));
-  EXPECT_FALSE(SecondPass(proved, proved.substr(0, 600) + proved.substr(600)  // same, then more
-                                      .insert(proved.size() / 2, "#! end\n")));
+  EXPECT_FALSE(
+      SecondPass(proved, proved.substr(0, 600) + proved
+                                                     .substr(600)  // same, then more
+                                                     .insert(proved.size() / 2, "#! end\n")));
 }
 
 TEST(SyncFileReader, LineLongerThanABlock_KeepsItsBlocksApart) {
   const std::string comment = "# " + std::string(3 * limits::kFileBlockBytes, 'c') + "\n";
-  const std::string bytes = Forge(ForgedHeader() + comment + "#! records\n\n#! add id=" +
-                                  std::string(32, '3') + " class=mailbox\nA /o=T/cn=M\n\n");
+  const std::string bytes =
+      Forge(ForgedHeader() + comment + "#! records\n\n#! add id=" + std::string(32, '3') +
+            " class=mailbox\nA /o=T/cn=M\n\n");
   EXPECT_EQ(SecondPass(bytes, bytes).value().size(), 1u);
   std::string changed = bytes;
   changed[2 * limits::kFileBlockBytes] = 'd';

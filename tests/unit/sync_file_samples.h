@@ -61,7 +61,8 @@ inline std::vector<Change> SampleChanges() {
   Change add = SampleChange(ChangeKind::kAdd, 2);
   add.wanted = true;
   add.attributes.push_back({"Proxy-Addresses", AttributeOperation::kSet, {"EDK:a@b", "SMTP:c@d"}});
-  add.attributes.push_back({"Thumbnail-Photo", AttributeOperation::kSet, {std::string("\0\xff", 2)}});
+  add.attributes.push_back(
+      {"Thumbnail-Photo", AttributeOperation::kSet, {std::string("\0\xff", 2)}});
   Change modify = SampleChange(ChangeKind::kModify, 3);
   modify.entry_class = EntryClass::kDistributionList;
   modify.attributes = {{"Display-Name", AttributeOperation::kSet, {}},
@@ -149,8 +150,10 @@ class RandomChanges {
   // Favours what formats stumble over.
   std::string Value() {
     static const std::vector<std::string> kHard = {
-        "", " ", "\\x", "\\x00", "\"", "\"quoted\"", "a\nD /o=x", "a\r", "\r\n", " lead", "trail ",
-        "#! end records=0", "- Name:x", ":", "\xC2\x85", "\xE2\x80\xA8", "\xff", "A /o=x", "ä€"};
+        "",          " ",   "\\x",      "\\x00",        "\"",     "\"quoted\"",
+        "a\nD /o=x", "a\r", "\r\n",     " lead",        "trail ", "#! end records=0",
+        "- Name:x",  ":",   "\xC2\x85", "\xE2\x80\xA8", "\xff",   "A /o=x",
+        "ä€"};
     if (Chance(3)) return kHard[Below(kHard.size())];
     return Chance(2) ? Bytes(Chance(10) ? 2000 : 20) : Text(40);
   }
@@ -178,8 +181,9 @@ class RandomChanges {
  private:
   void AppendPoint(std::string& text) {
     const std::size_t kind = Below(8);
-    const std::uint32_t p = static_cast<std::uint32_t>(
-        kind < 4 ? 0x20 + Below(0x5F) : kind < 5 ? Below(0xA0) : 0xA0 + Below(0xD000 - 0xA0));
+    const std::uint32_t p = static_cast<std::uint32_t>(kind < 4   ? 0x20 + Below(0x5F)
+                                                       : kind < 5 ? Below(0xA0)
+                                                                  : 0xA0 + Below(0xD000 - 0xA0));
     if (p < 0x80) {
       text.push_back(static_cast<char>(p));
     } else if (p < 0x800) {

@@ -72,7 +72,8 @@ TEST_F(WriterTest, Rename_IsDeleteAndAddUnderOneId) {
 }
 
 TEST_F(WriterTest, Container_IsInvisibleToOldReaders) {
-  EXPECT_THAT(SampleFile(), Not(HasSubstr("\r\nA /o=Testorg/ou=Site1/cn=Recipients/cn=Mailbox1\r")));
+  EXPECT_THAT(SampleFile(),
+              Not(HasSubstr("\r\nA /o=Testorg/ou=Site1/cn=Recipients/cn=Mailbox1\r")));
   EXPECT_THAT(SampleFile(), HasSubstr("#! dn /o=Testorg/ou=Site1/cn=Recipients/cn=Mailbox1\r\n"
                                       "#! - Display-Name:Someone\r\n"));
 }
@@ -94,10 +95,12 @@ TEST_F(WriterTest, WhatNoRecordCanSay_IsRefused) {
   no_values.attributes = {{"Member", AttributeOperation::kAdd, {}}};
   EXPECT_EQ(Refusal(no_values), ErrorCode::kInvalid);
   Change disorder = SampleChange(ChangeKind::kAdd, 1);
-  disorder.attributes = {{"B", AttributeOperation::kSet, {"x"}}, {"A", AttributeOperation::kSet, {"x"}}};
+  disorder.attributes = {{"B", AttributeOperation::kSet, {"x"}},
+                         {"A", AttributeOperation::kSet, {"x"}}};
   EXPECT_EQ(Refusal(disorder), ErrorCode::kInvalid);
   Change twice = SampleChange(ChangeKind::kAdd, 1);
-  twice.attributes = {{"A", AttributeOperation::kSet, {"x"}}, {"A", AttributeOperation::kSet, {"y"}}};
+  twice.attributes = {{"A", AttributeOperation::kSet, {"x"}},
+                      {"A", AttributeOperation::kSet, {"y"}}};
   EXPECT_EQ(Refusal(twice), ErrorCode::kInvalid);
   Change old_dn = SampleChange(ChangeKind::kAdd, 1);
   old_dn.old_dn = "/o=x";

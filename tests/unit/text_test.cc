@@ -10,8 +10,8 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 TEST(Utf8, ValidTextIsAccepted) {
-  for (std::string_view valid : {"", "abc", "ä", "€", "😀", "\xED\x9F\xBF", "\xEE\x80\x80",
-                                 "\xF4\x8F\xBF\xBF"})
+  for (std::string_view valid :
+       {"", "abc", "ä", "€", "😀", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"})
     EXPECT_TRUE(IsUtf8(valid)) << valid;
   EXPECT_TRUE(IsUtf8(std::string_view("a\0b", 3)));
 }
@@ -19,8 +19,8 @@ TEST(Utf8, ValidTextIsAccepted) {
 TEST(Utf8, OverlongSurrogateHighAndCutAreRefused) {
   for (std::string_view wrong :
        {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80",
-        "\xED\xBF\xBF", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
-        "\xFF", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "a\xC3z", "\xC3\xA4\xA4"})
+        "\xED\xBF\xBF", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80", "\xFF", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "a\xC3z", "\xC3\xA4\xA4"})
     EXPECT_FALSE(IsUtf8(wrong)) << Printable(wrong);
 }
 

@@ -1,0 +1,108 @@
+// Runs transcripts and compares: run_scenario [--rewrite] DIRSYNC TRANSCRIPT…
+// Each transcript has a new folder of its own; DIRSYNC's folder is first on the PATH.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "tests/scenario/transcript.h"
+
+namespace {
+
+using namespace dirsync::scenario;
+namespace fs = std::filesystem;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string Quoted(const std::string& text) {
+  std::string out = "'";
+  for (char c : text) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+// Output of both streams and, if it is not 0, the exit status.
+std::string Execute(const std::string& script) {
+  const std::string command = "bash -c " + Quoted(script) + " </dev/null 2>&1";
+  std::FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "[cannot run bash]";
+  std::string out;
+  char buffer[4096];
+  for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    out.append(buffer, got);
+  const int status = pclose(pipe);
+  while (out.ends_with('\n')) out.pop_back();
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (code != 0) out += (out.empty() ? "[exit " : "\n[exit ") + std::to_string(code) + "]";
+  return out;
+}
+
+bool IsPrelude(const std::string& command) {
+  return command.find('\n') == std::string::npos && command.find(';') == std::string::npos &&
+         (command.starts_with("cd ") || command.starts_with("export "));
+}
+
+// Returns the number of steps that differ.
+int RunTranscript(const std::string& path, bool rewrite) {
+  Transcript transcript = ParseTranscript(ReadFile(path));
+  std::string pattern = (fs::temp_directory_path() / "dirsync-scenario-XXXXXX").string();
+  if (transcript.steps.empty() || mkdtemp(pattern.data()) == nullptr) {
+    std::cout << path << ": no steps, or no temporary folder\n";
+    return 1;
+  }
+  Neutralizer neutralizer(pattern);
+  std::string prelude = "cd " + Quoted(pattern) + "\n";
+  int differences = 0;
+  for (Step& step : transcript.steps) {
+    if (IsPrelude(step.command)) prelude += step.command + "\n";
+    const std::string output =
+        neutralizer.Neutral(Execute(IsPrelude(step.command) ? prelude : prelude + step.command));
+    if (output == step.output) continue;
+    ++differences;
+    if (!rewrite)
+      std::cout << path << ":\n$ " << step.command << "\n--- expected\n" << step.output
+                << "\n--- printed\n" << output << "\n---\n";
+    step.output = output;
+  }
+  std::error_code ignored;
+  fs::permissions(pattern, fs::perms::owner_all, ignored);
+  fs::remove_all(pattern, ignored);
+  if (rewrite) std::ofstream(path, std::ios::binary) << FormatTranscript(transcript);
+  return differences;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  const bool rewrite = !words.empty() && words.front() == "--rewrite";
+  if (rewrite) words.erase(words.begin());
+  if (words.size() < 2) {
+    std::cerr << "usage: run_scenario [--rewrite] DIRSYNC TRANSCRIPT…\n";
+    return 2;
+  }
+  const std::string path = fs::absolute(words.front()).parent_path().string() + ":" +
+                           (std::getenv("PATH") == nullptr ? "" : std::getenv("PATH"));
+  setenv("PATH", path.c_str(), 1);
+  setenv("LC_ALL", "C.UTF-8", 1);
+  setenv("TZ", "UTC", 1);
+  for (const char* name : {"DIRSYNC_STORE", "DIRSYNC_KILL_AT", "NO_COLOR"}) unsetenv(name);
+  int differences = 0;
+  for (std::size_t i = 1; i < words.size(); ++i)
+    differences += RunTranscript(fs::absolute(words[i]).string(), rewrite);
+  if (differences > 0 && !rewrite) std::cout << differences << " steps differ\n";
+  return differences > 0 && !rewrite ? 1 : 0;
+}

@@ -1,0 +1,140 @@
+#include "agent/core/gate.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/reader_world.h"
+
+namespace dirsync {
+namespace {
+
+constexpr EntryClass kMailbox = EntryClass::kMailbox;
+constexpr auto kHour = std::chrono::hours(1);
+
+class GateTest : public ::testing::Test {
+ protected:
+  GateTest() : transaction_(storage_) {
+    state_.number = 1;
+    state_.rows[kMailbox] = 600;
+  }
+  std::uint64_t Left() { return DeletesLeft(transaction_, settings_, state_, kMailbox, now_).value(); }
+  void Delete(std::uint64_t count) {
+    EXPECT_OK(CountDeletes(transaction_, state_, kMailbox, count, now_));
+    state_.rows[kMailbox] -= count;
+  }
+  GateVerdict Judge(const RunTotals& totals) {
+    return JudgeRun(transaction_, settings_, totals, state_, now_).value();
+  }
+  static RunTotals Run(std::uint8_t number, std::uint64_t deletes, std::uint64_t retargets = 0) {
+    RunTotals totals;
+    totals.run = FilledId<RunId>(number);
+    totals.by_class[kMailbox].deletes = deletes;
+    totals.by_class[kMailbox].retargets = retargets;
+    return totals;
+  }
+
+  storage::MemoryStorage storage_;
+  storage::Transaction transaction_;
+  InstanceSettings settings_;
+  ReaderState state_;
+  Instant now_ = FromMillis(1'700'000'000'000);
+};
+
+TEST_F(GateTest, TheBudgetIsTwentyOrATenthOfTheRows) {
+  EXPECT_EQ(Left(), 60u);
+  state_.rows[kMailbox] = 50;
+  EXPECT_EQ(Left(), 20u);
+  state_.rows.clear();
+  EXPECT_EQ(Left(), 20u);
+}
+
+TEST_F(GateTest, SettingsOverrideIt) {
+  settings_.max_deletes = DeleteBudget{5, false};
+  EXPECT_EQ(Left(), 5u);
+  settings_.max_deletes = DeleteBudget{50, true};
+  EXPECT_EQ(Left(), 300u);
+  settings_.max_deletes = DeleteBudget{0, false};
+  EXPECT_EQ(Left(), 0u);
+}
+
+TEST_F(GateTest, DeletesOfADayCountWhateverTheirRuns) {
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_GT(Left(), 0u);
+    Delete(1);
+    now_ += std::chrono::minutes(10);
+  }
+  EXPECT_EQ(Left(), 0u);
+}
+
+TEST_F(GateTest, TheBudgetDoesNotShrinkWhileItIsUsed) {
+  Delete(30);
+  EXPECT_EQ(Left(), 30u);
+}
+
+TEST_F(GateTest, AfterADayTheyNoLongerCountAndTheirRowsGo) {
+  Delete(60);
+  now_ += 23 * kHour;
+  EXPECT_EQ(Left(), 0u);
+  now_ += 2 * kHour;
+  EXPECT_EQ(Left(), 54u);
+  Delete(1);
+  const auto range = storage::StreamRange(storage::Table::kBudget, 1);
+  std::size_t rows = 0;
+  for (auto cursor = transaction_.Scan(range.first, range.second); cursor->Valid(); cursor->Next())
+    ++rows;
+  EXPECT_EQ(rows, 1u);
+}
+
+TEST_F(GateTest, AClockThatGoesBackFreesNothing) {
+  Delete(60);
+  now_ -= 5 * kHour;
+  EXPECT_EQ(Left(), 0u);
+}
+
+TEST_F(GateTest, ARunOverTheBudgetHoldsAllItsDeletes) {
+  EXPECT_EQ(Judge(Run(1, 60)), GateVerdict::kPass);
+  EXPECT_TRUE(state_.hold_deletes.empty());
+  EXPECT_EQ(Judge(Run(2, 61)), GateVerdict::kPass);
+  EXPECT_TRUE(state_.hold_deletes[kMailbox]);
+}
+
+TEST_F(GateTest, ARunIsJudgedOnce) {
+  EXPECT_EQ(Judge(Run(1, 60)), GateVerdict::kPass);
+  Delete(60);
+  EXPECT_EQ(Judge(Run(1, 60)), GateVerdict::kPass);
+  EXPECT_TRUE(state_.hold_deletes.empty());
+  EXPECT_EQ(Judge(Run(2, 1)), GateVerdict::kPass);
+  EXPECT_TRUE(state_.hold_deletes[kMailbox]);
+}
+
+TEST_F(GateTest, AnUnnamedRunIsJudgedEveryTime) {
+  RunTotals totals = Run(0, 60);
+  EXPECT_EQ(Judge(totals), GateVerdict::kPass);
+  Delete(60);
+  EXPECT_EQ(Judge(totals), GateVerdict::kPass);
+  EXPECT_TRUE(state_.hold_deletes[kMailbox]);
+}
+
+TEST_F(GateTest, MassRetargetsAreSuspectUntilApproved) {
+  EXPECT_EQ(Judge(Run(1, 0, 60)), GateVerdict::kPass);
+  EXPECT_EQ(Judge(Run(2, 0, 61)), GateVerdict::kSuspect);
+  EXPECT_EQ(state_.run, FilledId<RunId>(1));
+  state_.approved_run = FilledId<RunId>(2);
+  EXPECT_EQ(Judge(Run(2, 0, 61)), GateVerdict::kPass);
+  EXPECT_EQ(Judge(Run(3, 0, 61)), GateVerdict::kSuspect);
+}
+
+TEST_F(GateTest, ARejectedRunIsRefused) {
+  state_.rejected_run = FilledId<RunId>(2);
+  ExpectError(JudgeRun(transaction_, settings_, Run(2, 0, 61), state_, now_), ErrorCode::kRefused);
+}
+
+TEST_F(GateTest, DamagedBudgetRowsAreReported) {
+  Delete(1);
+  const auto range = storage::StreamRange(storage::Table::kBudget, 1);
+  auto cursor = transaction_.Scan(range.first, range.second);
+  transaction_.Put(std::string(cursor->Key()), "");
+  ExpectError(DeletesLeft(transaction_, settings_, state_, kMailbox, now_), ErrorCode::kCorrupt);
+}
+
+}  // namespace
+}  // namespace dirsync
