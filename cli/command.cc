@@ -57,25 +57,24 @@ std::vector<std::string> SecondWords(std::string_view noun) {
 
 Error UnknownSecondWord(const std::string& noun, const std::string* second) {
   const std::vector<std::string> known = SecondWords(noun);
-  std::string message =
-      second == nullptr
-          ? noun + ": what to do is missing"
-          : "unknown command " + noun + " " + Printable(*second) + DidYouMean(*second, known);
+  std::string message = second == nullptr ? noun + ": what to do is missing"
+                                          : "unknown command " + noun + " " + Printable(*second) +
+                                                DidYouMean(*second, known);
   return {ErrorCode::kUsage, message, noun + " knows: " + Join(known, ", ")};
 }
 
 Result<> CheckWords(const CommandSpec& command, const Arguments& arguments) {
   const std::size_t count = arguments.words().size();
-  const std::string usage = "dirsync " + std::string(command.path) + " " +
-                            std::string(command.arguments);
+  const std::string usage =
+      "dirsync " + std::string(command.path) + " " + std::string(command.arguments);
   if (count < command.words_min)
     return Fail(ErrorCode::kUsage,
                 std::string(command.path) + ": missing " + std::string(command.arguments),
                 "usage: " + usage);
   if (count > command.words_max)
     return Fail(ErrorCode::kUsage,
-                std::string(command.path) + ": one word too many: " +
-                    Printable(arguments.words()[command.words_max]),
+                std::string(command.path) +
+                    ": one word too many: " + Printable(arguments.words()[command.words_max]),
                 "usage: " + usage + "; names with blanks are quoted");
   for (const std::string& word : arguments.words())
     if (word.empty()) return Fail(ErrorCode::kUsage, std::string(command.path) + ": an empty name");
@@ -134,8 +133,7 @@ int RunNew(World& world, Console& console, const Line& line) {
                   UnknownSecondWord(first, has_second ? &line.rest[1] : nullptr));
   }
   std::vector<std::string> words = line.globals;
-  words.insert(words.end(), line.rest.begin() + static_cast<std::ptrdiff_t>(used),
-               line.rest.end());
+  words.insert(words.end(), line.rest.begin() + static_cast<std::ptrdiff_t>(used), line.rest.end());
   auto arguments = ParseArguments(words, OptionsOf(*command));
   if (!arguments) {
     Error error = arguments.error();
@@ -198,18 +196,18 @@ int RunUnknown(World& world, Console& console, const Line& line) {
   if (globals && HasInstance(world, console, GlobalsOf(*globals), first, candidates))
     return RunOld(world, console, line);
   for (std::string& word : FirstWords()) candidates.push_back(std::move(word));
-  return Report(world, console, GuessGlobals(line),
-                {ErrorCode::kUsage,
-                 "unknown command " + Printable(first) + DidYouMean(first, candidates),
-                 "`dirsync help` lists the commands; a bare word must be one or an instance"});
+  return Report(
+      world, console, GuessGlobals(line),
+      {ErrorCode::kUsage, "unknown command " + Printable(first) + DidYouMean(first, candidates),
+       "`dirsync help` lists the commands; a bare word must be one or an instance"});
 }
 
 }  // namespace
 
 const std::vector<CommandGroup>& AllCommands() {
   static const std::vector<CommandGroup> groups = {
-      StoreCommands(), EntryCommands(),  GroupCommands(),  ListCommands(), InstanceCommands(),
-      RunCommands(),   ReviewCommands(), FileCommands(),   HelpCommands()};
+      StoreCommands(), EntryCommands(),  GroupCommands(), ListCommands(), InstanceCommands(),
+      RunCommands(),   ReviewCommands(), FileCommands(),  HelpCommands()};
   return groups;
 }
 

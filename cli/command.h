@@ -16,12 +16,12 @@ struct CommandSpec {
   std::string_view arguments;  // "NAME…", as help shows them
   std::size_t words_min = 0;
   std::size_t words_max = 0;
-  std::string_view help;       // one line
+  std::string_view help;  // one line
   std::vector<std::string_view> examples;
   std::vector<OptionSpec> options;  // its own; global ones come on top
   // Returns the exit status.
   Result<int> (*run)(Context&, const Arguments&) = nullptr;
-  bool changes = true;         // takes --dry-run
+  bool changes = true;  // takes --dry-run
 };
 inline constexpr std::size_t kManyWords = 100'000;
 

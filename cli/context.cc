@@ -49,8 +49,9 @@ void Context::Message(std::string_view kind, Colour colour, std::string_view tex
     err() << JsonObject().Text(kind, text).Finish() << '\n';
     return;
   }
-  err() << Coloured(std::string(kind) + ":", colour, err_colours()) << ' '
-        << PrintableLines(ShortNames(text)) << '\n';
+  // In one piece: other programs may write to the same terminal.
+  err() << Coloured(std::string(kind) + ":", colour, err_colours()) + " " +
+               PrintableLines(ShortNames(text)) + "\n";
 }
 
 void Context::Note(std::string_view text) { Message("note", Colour::kDim, text); }
@@ -72,8 +73,8 @@ void Context::PrintError(const Error& error) {
           << '\n';
     return;
   }
-  err() << Coloured("error:", Colour::kRed, err_colours()) << ' '
-        << PrintableLines(ShortNames(error.ToString())) << '\n';
+  err() << Coloured("error:", Colour::kRed, err_colours()) + " " +
+               PrintableLines(ShortNames(error.ToString())) + "\n";
 }
 
 std::string Context::ShortNames(std::string_view text) const {

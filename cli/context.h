@@ -21,10 +21,10 @@ struct Console {
   bool in_terminal = false;
   bool out_terminal = false;
   bool err_terminal = false;
-  bool no_color = false;     // NO_COLOR is set
-  std::size_t width = 0;     // columns of the terminal; 0 = no limit
-  std::string store;         // DIRSYNC_STORE; empty: not set
-  std::string folder;        // current folder; relative file names start here
+  bool no_color = false;  // NO_COLOR is set
+  std::size_t width = 0;  // columns of the terminal; 0 = no limit
+  std::string store;      // DIRSYNC_STORE; empty: not set
+  std::string folder;     // current folder; relative file names start here
 };
 
 struct GlobalOptions {
@@ -69,12 +69,12 @@ class Context {
   bool Ask(std::string_view question);
 
   // One line on stderr; with --json an object: {"note":…}, {"warning":…}.
-  void Note(std::string_view text);      // "note: …"
-  void Next(std::string_view command);   // "next: …"; not with --json
-  void Warn(std::string_view text);      // "warning: …"
-  void PrintError(const Error& error);   // or its JSON object
+  void Note(std::string_view text);     // "note: …"
+  void Next(std::string_view command);  // "next: …"; not with --json
+  void Warn(std::string_view text);     // "warning: …"
+  void PrintError(const Error& error);  // or its JSON object
 
-  // "/home/me/x/SYNC1" <-> "SYNC1": names below the current folder are shown short and kept whole.
+  // "FOLDER/SYNC1" <-> "SYNC1": names below the current folder are shown short and kept whole.
   std::string WholePath(std::string_view path) const;
   std::string ShortPath(std::string_view path) const;
 

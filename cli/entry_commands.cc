@@ -1,10 +1,11 @@
 // mailbox, recipient, container: entries that people add and change by hand.
+#include "cli/entry_commands.h"
+
 #include <algorithm>
 
 #include "cli/command.h"
 #include "cli/entry_options.h"
 #include "cli/entry_view.h"
-#include "cli/entry_commands.h"
 #include "proto/base/text.h"
 #include "proto/model/attribute_table.h"
 
@@ -54,10 +55,10 @@ Result<Entry> ResolveClass(const Directory& directory, EntryClass entry_class,
                            const std::string& name) {
   DIRSYNC_TRY(entry, directory.Resolve(name));
   if (entry.origin)
-    return Fail(ErrorCode::kNotOurs,
-                "changing " + Printable(entry.name) + ": it belongs to " +
-                    Printable(entry.origin->site),
-                "change it there; the next import brings it here");
+    return Fail(
+        ErrorCode::kNotOurs,
+        "changing " + Printable(entry.name) + ": it belongs to " + Printable(entry.origin->site),
+        "change it there; the next import brings it here");
   if (entry.entry_class == entry_class) return entry;
   return Fail(ErrorCode::kUsage,
               Printable(name) + " is a " + std::string(ClassName(entry.entry_class)) + ", not a " +
@@ -75,8 +76,7 @@ Result<int> AddFresh(Context& context, NewEntry fresh, const Arguments& argument
     for (const std::string& member : arguments.Values("--member")) {
       DIRSYNC_TRY(reference, ReferenceOf(directory, member));
       std::vector<std::string> members;
-      if (const Attribute* held = fresh.attributes.Find(attribute::kMember))
-        members = held->values;
+      if (const Attribute* held = fresh.attributes.Find(attribute::kMember)) members = held->values;
       members.push_back(reference.ToString());
       fresh.attributes.Set(attribute::kMember, std::move(members));
     }
@@ -148,10 +148,11 @@ Result<int> DeleteEntries(Context& context, const Arguments& arguments) {
 template Result<int> AddEntry<EntryClass::kDistributionList>(Context&, const Arguments&);
 template Result<int> DeleteEntries<EntryClass::kDistributionList>(Context&, const Arguments&);
 
-CommandGroup EntryCommands() {
-  CommandGroup group{"People and containers", {}};
-  auto add = [&](CommandSpec command) { group.commands.push_back(std::move(command)); };
-  add({.path = "mailbox add",
+namespace {
+
+void AddMailboxCommands(std::vector<CommandSpec>& commands) {
+  commands.push_back(
+      {.path = "mailbox add",
        .arguments = "NAME",
        .words_min = 1,
        .words_max = 1,
@@ -162,7 +163,8 @@ CommandGroup EntryCommands() {
                     "--attribute Title=Engineer --container Recipients/cn=Board"},
        .options = EntryOptionSpecs(true),
        .run = AddEntry<kMailbox>});
-  add({.path = "mailbox set",
+  commands.push_back(
+      {.path = "mailbox set",
        .arguments = "NAME",
        .words_min = 1,
        .words_max = 1,
@@ -171,51 +173,58 @@ CommandGroup EntryCommands() {
                     "dirsync mailbox set Mailbox12 --attribute Telephone-Office="},
        .options = EntryOptionSpecs(false),
        .run = SetEntry<kMailbox>});
-  add({.path = "mailbox rename",
-       .arguments = "NAME NEW-NAME",
-       .words_min = 2,
-       .words_max = 2,
-       .help = "another name; everything else stays",
-       .examples = {"dirsync mailbox rename Mailbox13 Mailbox30"},
-       .run = RenameEntry<kMailbox>});
-  add({.path = "mailbox move",
-       .arguments = "NAME CONTAINER",
-       .words_min = 2,
-       .words_max = 2,
-       .help = "to another container",
-       .examples = {"dirsync mailbox move Mailbox13 Recipients/cn=Board"},
-       .run = MoveEntry<kMailbox>});
-  add({.path = "mailbox delete",
-       .arguments = "NAME…",
-       .words_min = 1,
-       .words_max = kManyWords,
-       .help = "delete mailboxes",
-       .examples = {"dirsync mailbox delete Mailbox11"},
-       .run = DeleteEntries<kMailbox>});
-  add({.path = "recipient add",
-       .arguments = "NAME",
-       .words_min = 1,
-       .words_max = 1,
-       .help = "a custom recipient: someone whose mailbox is elsewhere",
-       .examples = {"dirsync recipient add jane --target SMTP:jane@example.org"},
-       .options = RecipientOptions(true),
-       .run = AddRecipient});
-  add({.path = "recipient set",
-       .arguments = "NAME",
-       .words_min = 1,
-       .words_max = 1,
-       .help = "change values of a custom recipient",
-       .examples = {"dirsync recipient set jane --target SMTP:jane@example.com"},
-       .options = RecipientOptions(false),
-       .run = SetEntry<kRecipient>});
-  add({.path = "recipient delete",
-       .arguments = "NAME…",
-       .words_min = 1,
-       .words_max = kManyWords,
-       .help = "delete custom recipients of this site",
-       .examples = {"dirsync recipient delete jane"},
-       .run = DeleteEntries<kRecipient>});
-  add({.path = "container add",
+  commands.push_back({.path = "mailbox rename",
+                      .arguments = "NAME NEW-NAME",
+                      .words_min = 2,
+                      .words_max = 2,
+                      .help = "another name; everything else stays",
+                      .examples = {"dirsync mailbox rename Mailbox13 Mailbox30"},
+                      .run = RenameEntry<kMailbox>});
+  commands.push_back({.path = "mailbox move",
+                      .arguments = "NAME CONTAINER",
+                      .words_min = 2,
+                      .words_max = 2,
+                      .help = "to another container",
+                      .examples = {"dirsync mailbox move Mailbox13 Recipients/cn=Board"},
+                      .run = MoveEntry<kMailbox>});
+  commands.push_back({.path = "mailbox delete",
+                      .arguments = "NAME…",
+                      .words_min = 1,
+                      .words_max = kManyWords,
+                      .help = "delete mailboxes",
+                      .examples = {"dirsync mailbox delete Mailbox11"},
+                      .run = DeleteEntries<kMailbox>});
+}
+
+void AddRecipientCommands(std::vector<CommandSpec>& commands) {
+  commands.push_back({.path = "recipient add",
+                      .arguments = "NAME",
+                      .words_min = 1,
+                      .words_max = 1,
+                      .help = "a custom recipient: someone whose mailbox is elsewhere",
+                      .examples = {"dirsync recipient add jane --target SMTP:jane@example.org"},
+                      .options = RecipientOptions(true),
+                      .run = AddRecipient});
+  commands.push_back({.path = "recipient set",
+                      .arguments = "NAME",
+                      .words_min = 1,
+                      .words_max = 1,
+                      .help = "change values of a custom recipient",
+                      .examples = {"dirsync recipient set jane --target SMTP:jane@example.com"},
+                      .options = RecipientOptions(false),
+                      .run = SetEntry<kRecipient>});
+  commands.push_back({.path = "recipient delete",
+                      .arguments = "NAME…",
+                      .words_min = 1,
+                      .words_max = kManyWords,
+                      .help = "delete custom recipients of this site",
+                      .examples = {"dirsync recipient delete jane"},
+                      .run = DeleteEntries<kRecipient>});
+}
+
+void AddContainerCommands(std::vector<CommandSpec>& commands) {
+  commands.push_back(
+      {.path = "container add",
        .arguments = "NAME",
        .words_min = 1,
        .words_max = 1,
@@ -224,13 +233,22 @@ CommandGroup EntryCommands() {
                     "dirsync container add Board --container Recipients"},
        .options = {{"--container", "C", "the container it goes into (default: the site)"}},
        .run = AddContainer});
-  add({.path = "container delete",
-       .arguments = "NAME…",
-       .words_min = 1,
-       .words_max = kManyWords,
-       .help = "delete empty containers",
-       .examples = {"dirsync container delete Other"},
-       .run = DeleteEntries<kContainer>});
+  commands.push_back({.path = "container delete",
+                      .arguments = "NAME…",
+                      .words_min = 1,
+                      .words_max = kManyWords,
+                      .help = "delete empty containers",
+                      .examples = {"dirsync container delete Other"},
+                      .run = DeleteEntries<kContainer>});
+}
+
+}  // namespace
+
+CommandGroup EntryCommands() {
+  CommandGroup group{"People and containers", {}};
+  AddMailboxCommands(group.commands);
+  AddRecipientCommands(group.commands);
+  AddContainerCommands(group.commands);
   return group;
 }
 

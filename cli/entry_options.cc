@@ -56,8 +56,7 @@ Result<std::vector<Attribute>> Assignments(const Directory& directory, const Arg
   for (const std::string& text : arguments.Values(option)) {
     DIRSYNC_TRY(assignment, ParseAssignment(directory, option, text));
     auto place = std::ranges::find(attributes, assignment.name, &Attribute::name);
-    if (place == attributes.end())
-      place = attributes.insert(place, Attribute{assignment.name, {}});
+    if (place == attributes.end()) place = attributes.insert(place, Attribute{assignment.name, {}});
     if (!assignment.value.empty()) place->values.push_back(std::move(assignment.value));
   }
   return attributes;
@@ -103,8 +102,8 @@ Result<> EditAddresses(const Arguments& arguments, const Entry& entry, EntryEdit
   if (const Attribute* held = entry.attributes.Find(attribute::kProxyAddresses))
     addresses = held->values;
   for (const std::string& text : arguments.Values("--remove-address"))
-    if (std::erase_if(addresses,
-                      [&](const std::string& a) { return EqualsIgnoreCase(a, text); }) == 0)
+    if (std::erase_if(addresses, [&](const std::string& a) { return EqualsIgnoreCase(a, text); }) ==
+        0)
       return Fail(ErrorCode::kNotFound,
                   "removing address " + Printable(text) + ": " + Printable(entry.name) +
                       " has no such address",

@@ -41,20 +41,28 @@ Result<std::optional<MirrorRow>> FindMirror(const storage::ReadView& view,
 
 std::string_view JoinedText(JoinedBy joined) {
   switch (joined) {
-    case JoinedBy::kCreated: return "created";
-    case JoinedBy::kIdentity: return "known by identity";
-    case JoinedBy::kAddress: return "adopted by address";
-    case JoinedBy::kName: return "adopted by name";
+    case JoinedBy::kCreated:
+      return "created";
+    case JoinedBy::kIdentity:
+      return "known by identity";
+    case JoinedBy::kAddress:
+      return "adopted by address";
+    case JoinedBy::kName:
+      return "adopted by name";
   }
   return "created";
 }
 
 std::string_view StatusText(MirrorStatus status) {
   switch (status) {
-    case MirrorStatus::kApplied: return "in step";
-    case MirrorStatus::kQuarantined: return "in quarantine";
-    case MirrorStatus::kHeld: return "delete held";
-    case MirrorStatus::kKept: return "kept after a rejected delete";
+    case MirrorStatus::kApplied:
+      return "in step";
+    case MirrorStatus::kQuarantined:
+      return "in quarantine";
+    case MirrorStatus::kHeld:
+      return "delete held";
+    case MirrorStatus::kKept:
+      return "kept after a rejected delete";
   }
   return "in step";
 }
@@ -74,8 +82,8 @@ std::string ShownValue(const Directory& directory, std::string_view name,
   auto reference = Reference::Parse(value);
   if (!reference) return value;
   const bool local = reference->site == directory.profile().site;
-  auto entry = directory.Resolve(
-      (local ? reference->id : LocalIdOf(reference->site, reference->id)).hex());
+  auto entry =
+      directory.Resolve((local ? reference->id : LocalIdOf(reference->site, reference->id)).hex());
   if (!entry) return value + " (unknown here)";
   auto dn = directory.DnOf(*entry);
   return dn ? *dn : value;
@@ -131,10 +139,10 @@ void PrintEntry(Context& context, const Directory& directory, const Entry& entry
                 << '\n';
   PrintLine(context, "class", ClassName(entry.entry_class));
   PrintLine(context, "id", entry.id.hex());
-  PrintLine(context, "created", FormatTime(entry.created) + ", USN " +
-                                    std::to_string(entry.usn_created));
-  PrintLine(context, "changed", FormatTime(entry.changed) + ", USN " +
-                                    std::to_string(entry.usn_changed));
+  PrintLine(context, "created",
+            FormatTime(entry.created) + ", USN " + std::to_string(entry.usn_created));
+  PrintLine(context, "changed",
+            FormatTime(entry.changed) + ", USN " + std::to_string(entry.usn_changed));
   if (entry.origin) {
     std::string by = entry.origin->ToString();
     if (descent) {

@@ -15,10 +15,18 @@ struct Counts {
   std::uint64_t adds = 0, modifies = 0, renames = 0, deletes = 0;
   void Count(ChangeKind kind) {
     switch (kind) {
-      case ChangeKind::kAdd: ++adds; break;
-      case ChangeKind::kModify: ++modifies; break;
-      case ChangeKind::kRename: ++renames; break;
-      case ChangeKind::kDelete: ++deletes; break;
+      case ChangeKind::kAdd:
+        ++adds;
+        break;
+      case ChangeKind::kModify:
+        ++modifies;
+        break;
+      case ChangeKind::kRename:
+        ++renames;
+        break;
+      case ChangeKind::kDelete:
+        ++deletes;
+        break;
     }
   }
   std::string Text() const {
@@ -86,13 +94,12 @@ void PrintHeader(Context& context, const FileHeader& header) {
   PrintLine(context, "written", FormatTime(header.time));
   PrintLine(context, "signed by", Fingerprint(header.signer));
   PrintLine(context, "address type", header.terms.address_type);
-  PrintLine(context, "attributes", header.terms.attributes.empty()
-                                       ? std::string("none: names only")
-                                       : Join(header.terms.attributes, ", "));
+  PrintLine(context, "attributes",
+            header.terms.attributes.empty() ? std::string("none: names only")
+                                            : Join(header.terms.attributes, ", "));
   if (header.kind == FileKind::kFull) PrintLine(context, "as of", Grouped(header.as_of.sequence));
   for (const FileAck& ack : header.acks)
-    PrintLine(context, "ack",
-              ack.stream.ToString() + " up to " + Grouped(ack.position.sequence));
+    PrintLine(context, "ack", ack.stream.ToString() + " up to " + Grouped(ack.position.sequence));
   for (const FileWant& want : header.wants)
     PrintLine(context, "wants",
               Counted(want.ids.size(), "entry", "entries") + " of " + want.stream.ToString());
@@ -198,7 +205,8 @@ Result<int> Verify(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(source, context.world().files().Open(file));
   DIRSYNC_TRY(nature, NatureOf(*source));
   if (arguments.Has("--foreign")) {
-    if (nature == FileNature::kOurs) context.Note("this is a sync file of dirsync, read as foreign");
+    if (nature == FileNature::kOurs)
+      context.Note("this is a sync file of dirsync, read as foreign");
     return VerifyForeign(context, *source, file);
   }
   if (nature == FileNature::kForeign)
@@ -209,11 +217,10 @@ Result<int> Verify(Context& context, const Arguments& arguments) {
   auto verified = VerifySyncFile(*source, std::nullopt);
   if (!verified) return std::unexpected(Named(context, file, verified.error()));
   if (context.json()) {
-    context.out() << HeaderJson(verified->header,
-                                JsonObject()
-                                    .Text("file", file)
-                                    .Bool("valid", true)
-                                    .Number("records", verified->trailer.records))
+    context.out() << HeaderJson(verified->header, JsonObject()
+                                                      .Text("file", file)
+                                                      .Bool("valid", true)
+                                                      .Number("records", verified->trailer.records))
                   << '\n';
   } else {
     context.out() << "OK: " << Counted(verified->trailer.records, "record") << " of "

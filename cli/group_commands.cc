@@ -29,8 +29,8 @@ Member MemberOf(const Directory& directory, const std::string& value) {
   auto reference = Reference::Parse(value);
   if (!reference) return {};
   const bool local = reference->site == directory.profile().site;
-  auto entry = directory.Resolve(
-      (local ? reference->id : LocalIdOf(reference->site, reference->id)).hex());
+  auto entry =
+      directory.Resolve((local ? reference->id : LocalIdOf(reference->site, reference->id)).hex());
   if (!entry) return {};
   auto dn = directory.DnOf(*entry);
   return {dn ? *dn : "", std::string(entry->attributes.First(attribute::kDisplayName))};
@@ -46,8 +46,7 @@ Result<int> ListMembers(Context& context, const std::string& name) {
                       ", not a distribution list",
                   "dirsync show " + Quoted(name));
     std::vector<std::string> items;
-    Table table(context.out(), {"MEMBER", "DISPLAY NAME"}, context.width(),
-                context.out_colours());
+    Table table(context.out(), {"MEMBER", "DISPLAY NAME"}, context.width(), context.out_colours());
     if (const Attribute* members = group.attributes.Find(attribute::kMember)) {
       for (const std::string& value : members->values) {
         const Member member = MemberOf(directory, value);
@@ -81,8 +80,7 @@ Result<int> Members(Context& context, const Arguments& arguments) {
                        edit.add_values.push_back(std::move(added));
                      }
                      if (arguments.Has("--remove")) {
-                       DIRSYNC_TRY(removed,
-                                   MembersNamed(directory, arguments.Values("--remove")));
+                       DIRSYNC_TRY(removed, MembersNamed(directory, arguments.Values("--remove")));
                        edit.remove_values.push_back(std::move(removed));
                      }
                      return edit;
@@ -98,35 +96,34 @@ std::vector<OptionSpec> AddOptions() {
 }  // namespace
 
 CommandGroup GroupCommands() {
-  return {
-      "Distribution lists",
-      {
-          {.path = "group add",
-           .arguments = "NAME",
-           .words_min = 1,
-           .words_max = 1,
-           .help = "a new distribution list",
-           .examples = {"dirsync group add Board --member Mailbox11 --member Mailbox12"},
-           .options = AddOptions(),
-           .run = AddEntry<kGroup>},
-          {.path = "group members",
-           .arguments = "NAME",
-           .words_min = 1,
-           .words_max = 1,
-           .help = "show the members, or add and remove some",
-           .examples = {"dirsync group members Board",
-                        "dirsync group members Board --add Mailbox13 --remove Mailbox11"},
-           .options = {{"--add", "WHO", "name, DN, address or SITE/ID", true},
-                       {"--remove", "WHO", "likewise", true}},
-           .run = Members},
-          {.path = "group delete",
-           .arguments = "NAME…",
-           .words_min = 1,
-           .words_max = kManyWords,
-           .help = "delete distribution lists",
-           .examples = {"dirsync group delete Board"},
-           .run = DeleteEntries<kGroup>},
-      }};
+  return {"Distribution lists",
+          {
+              {.path = "group add",
+               .arguments = "NAME",
+               .words_min = 1,
+               .words_max = 1,
+               .help = "a new distribution list",
+               .examples = {"dirsync group add Board --member Mailbox11 --member Mailbox12"},
+               .options = AddOptions(),
+               .run = AddEntry<kGroup>},
+              {.path = "group members",
+               .arguments = "NAME",
+               .words_min = 1,
+               .words_max = 1,
+               .help = "show the members, or add and remove some",
+               .examples = {"dirsync group members Board",
+                            "dirsync group members Board --add Mailbox13 --remove Mailbox11"},
+               .options = {{"--add", "WHO", "name, DN, address or SITE/ID", true},
+                           {"--remove", "WHO", "likewise", true}},
+               .run = Members},
+              {.path = "group delete",
+               .arguments = "NAME…",
+               .words_min = 1,
+               .words_max = kManyWords,
+               .help = "delete distribution lists",
+               .examples = {"dirsync group delete Board"},
+               .run = DeleteEntries<kGroup>},
+          }};
 }
 
 }  // namespace dirsync::cli

@@ -45,8 +45,7 @@ void PrintHelp(std::ostream& out, bool colours) {
       << "  dirsync /EXPFULL INSTANCE1             (the spelling of the 1990s works too)\n";
   for (const CommandGroup& group : AllCommands()) {
     out << '\n' << Coloured(group.title, Colour::kBold, colours) << '\n';
-    for (const CommandSpec& command : group.commands)
-      PrintRow(out, Usage(command), command.help);
+    for (const CommandSpec& command : group.commands) PrintRow(out, Usage(command), command.help);
   }
   out << '\n' << Coloured("Options of all commands", Colour::kBold, colours) << '\n';
   for (const OptionSpec& option : GlobalOptionSpecs()) PrintOption(out, option);

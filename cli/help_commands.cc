@@ -26,8 +26,7 @@ Result<int> Help(Context& context, const Arguments& arguments) {
   std::vector<std::string> paths;
   for (const CommandGroup& group : AllCommands())
     for (const CommandSpec& command : group.commands) paths.emplace_back(command.path);
-  return Fail(ErrorCode::kUsage,
-              "no help on " + Printable(path) + DidYouMean(path, paths),
+  return Fail(ErrorCode::kUsage, "no help on " + Printable(path) + DidYouMean(path, paths),
               "`dirsync help` lists the commands");
 }
 

@@ -49,8 +49,7 @@ Result<int> Set(Context& context, const Arguments& arguments) {
   const std::string& name = arguments.words().front();
   auto stored = LoadInstance(store->storage(), name);
   const bool fresh = !stored;
-  if (fresh && stored.error().code != ErrorCode::kNotFound)
-    return std::unexpected(stored.error());
+  if (fresh && stored.error().code != ErrorCode::kNotFound) return std::unexpected(stored.error());
   InstanceSettings settings;
   if (fresh) {
     DIRSYNC_CHECK(CheckName("instance", name));
@@ -71,16 +70,18 @@ Result<int> Set(Context& context, const Arguments& arguments) {
   }));
   if (!context.json()) {
     context.out() << (context.dry_run() ? "would have " : "")
-                  << (fresh ? "made instance " : settings == before ? "left as it was: instance "
-                                                                    : "changed instance ")
+                  << (fresh                ? "made instance "
+                      : settings == before ? "left as it was: instance "
+                                           : "changed instance ")
                   << Printable(settings.name) << ": " << Printable(DirectionText(context, settings))
                   << '\n';
   } else {
     context.out() << InstanceJsonFields(settings, "") << '\n';
   }
+  if (arguments.Has("--forget-key"))
+    context.Note("the next import trusts the key of its file, and says which that is");
   const std::vector<std::string> missing = MissingSettings(settings, false);
-  if (!missing.empty())
-    context.Warn("before it can run it still needs " + Join(missing, " and "));
+  if (!missing.empty()) context.Warn("before it can run it still needs " + Join(missing, " and "));
   NoteMissingContainers(context, *store, settings);
   if (missing.empty() && fresh && !context.dry_run())
     context.Next("dirsync run " + Quoted(settings.name));
@@ -89,8 +90,8 @@ Result<int> Set(Context& context, const Arguments& arguments) {
 
 std::vector<OptionSpec> SetOptions() {
   std::vector<OptionSpec> options = InstanceOptionSpecs();
-  options.push_back({"--forget-key", "",
-                     "import: trust the key of the next file (compare fingerprints first)"});
+  options.push_back(
+      {"--forget-key", "", "import: trust the key of the next file (compare fingerprints first)"});
   return options;
 }
 
@@ -141,8 +142,8 @@ Result<int> Delete(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(settings, LoadInstance(store->storage(), arguments.words().front()));
   if (!context.dry_run() &&
       !context.Confirmed("delete instance " + settings.name + " and what it remembers?"))
-    return Fail(ErrorCode::kInterrupted, "deleting instance " + Printable(settings.name) +
-                                             ": not confirmed",
+    return Fail(ErrorCode::kInterrupted,
+                "deleting instance " + Printable(settings.name) + ": not confirmed",
                 "nothing was changed");
   DIRSYNC_TRY(counts, DeleteInstance(*store, settings.name, contacts, context.dry_run()));
   if (context.json()) {

@@ -84,8 +84,7 @@ void SetClasses(const Arguments& arguments, InstanceSettings& settings, Problems
     if (!entry_class) {
       static const std::vector<std::string> names = {"mailbox", "custom-recipient",
                                                      "distribution-list", "container"};
-      problems.Add({ErrorCode::kUsage,
-                    "unknown class " + Printable(name) + DidYouMean(name, names),
+      problems.Add({ErrorCode::kUsage, "unknown class " + Printable(name) + DidYouMean(name, names),
                     "classes: " + Join(names, ", ")});
     } else if (std::ranges::find(settings.classes, *entry_class) == settings.classes.end()) {
       settings.classes.push_back(*entry_class);
@@ -152,9 +151,12 @@ void SetBudget(const Arguments& arguments, InstanceSettings& settings, Problems&
 
 std::string_view JoinName(JoinBy join) {
   switch (join) {
-    case JoinBy::kAddress: return "address";
-    case JoinBy::kName: return "name";
-    case JoinBy::kNone: return "none";
+    case JoinBy::kAddress:
+      return "address";
+    case JoinBy::kName:
+      return "name";
+    case JoinBy::kNone:
+      return "none";
   }
   return "none";
 }
@@ -184,7 +186,8 @@ std::vector<OptionSpec> InstanceOptionSpecs() {
       {"--attributes", "A,B", "export: these attributes (* = all; empty = names only)", true},
       {"--class", "CLASS", "export: mailbox (default), custom-recipient, distribution-list", true},
       {"--filter", "FILTER", "export: entries that match, \"(Company=Test*)\""},
-      {"--address-type", "TYPE", "export: type of the target addresses (default: the site's first)"},
+      {"--address-type", "TYPE",
+       "export: type of the target addresses (default: the site's first)"},
       {"--server", "S", "export: only entries with this home server"},
       {"--hidden", "", "export: also entries hidden from the address book"},
       {"--no-hidden", "", "export: not the hidden ones"},
@@ -253,8 +256,7 @@ std::vector<std::pair<std::string, std::string>> DescribeInstance(
   add("direction", DirectionName(settings));
   if (settings.exports) {
     add("export file", context.ShortPath(settings.export_file));
-    add("containers", Join(settings.containers, ", ") +
-                          (settings.subs ? " and those below" : ""));
+    add("containers", Join(settings.containers, ", ") + (settings.subs ? " and those below" : ""));
     add("attributes", settings.attributes.empty() ? std::string("none: names only")
                                                   : Join(settings.attributes, ", "));
     add("classes", Join(ClassNames(settings.classes), ", "));
@@ -270,8 +272,8 @@ std::vector<std::pair<std::string, std::string>> DescribeInstance(
     add("domains", Join(settings.domains, ", "));
     add("target", settings.target);
     add("join by", JoinName(settings.join));
-    add("deletes a day", settings.max_deletes ? BudgetText(settings.max_deletes)
-                                              : std::string("max(20, 10%)"));
+    add("deletes a day",
+        settings.max_deletes ? BudgetText(settings.max_deletes) : std::string("max(20, 10%)"));
     add("display name", settings.display_name_format);
     add("multi-values", settings.mv_append ? "appended" : "");
     if (settings.import_class == EntryClass::kMailbox) add("import class", "mailbox");

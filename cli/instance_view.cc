@@ -57,8 +57,7 @@ void PrintProducer(Context& context, const ProducerState& producer,
   PrintLine(context, "stream", producer.name.ToString());
   PrintLine(context, "told",
             Counted(producer.rows, "entry", "entries") + ", sequence " +
-                Grouped(producer.sequence) + " of epoch " +
-                std::to_string(producer.epoch.counter));
+                Grouped(producer.sequence) + " of epoch " + std::to_string(producer.epoch.counter));
   PrintLine(context, "mark", "USN " + std::to_string(producer.mark));
   for (const ReaderAck& ack : acks)
     PrintLine(context, "read by",
@@ -68,18 +67,17 @@ void PrintProducer(Context& context, const ProducerState& producer,
 
 void PrintReader(Context& context, const ReaderState& reader) {
   if (reader.source == SourceKind::kForeign) {
-    PrintLine(context, "source", "foreign files, " + Counted(reader.cursor.sequence, "file") +
-                                     " read");
+    PrintLine(context, "source",
+              "foreign files, " + Counted(reader.cursor.sequence, "file") + " read");
     return;
   }
   std::uint64_t rows = 0;
   for (const auto& [entry_class, count] : reader.rows) rows += count;
   PrintLine(context, "source", reader.stream.ToString());
-  PrintLine(context, "read", Counted(rows, "entry", "entries") + ", sequence " +
-                                 Grouped(reader.cursor.sequence) + " of epoch " +
-                                 std::to_string(reader.cursor.epoch.counter));
-  if (!reader.signer.is_zero())
-    PrintLine(context, "trusted key", Fingerprint(reader.signer));
+  PrintLine(context, "read",
+            Counted(rows, "entry", "entries") + ", sequence " + Grouped(reader.cursor.sequence) +
+                " of epoch " + std::to_string(reader.cursor.epoch.counter));
+  if (!reader.signer.is_zero()) PrintLine(context, "trusted key", Fingerprint(reader.signer));
   if (reader.suspect) PrintLine(context, "stopped", "a suspect run waits: dirsync held list");
   if (reader.full) PrintLine(context, "under way", "a full copy; the next run goes on with it");
 }
@@ -134,8 +132,7 @@ Result<> PrintInstance(Context& context, Store& store, const InstanceSettings& s
     context.out() << InstanceJsonFields(settings, more.Finish()) << '\n';
     return {};
   }
-  context.out() << Coloured(Printable(settings.name), Colour::kBold, context.out_colours())
-                << '\n';
+  context.out() << Coloured(Printable(settings.name), Colour::kBold, context.out_colours()) << '\n';
   for (const auto& [name, value] : DescribeInstance(context, settings))
     PrintLine(context, name, value);
   if (state.producer) PrintProducer(context, *state.producer, acks);

@@ -23,12 +23,23 @@ bool IsHarmful(std::string_view character) { return Printable(character, 32) != 
 
 void AppendCharacter(std::string& out, std::string_view raw, std::uint32_t point) {
   switch (point) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   if (point < 0x20 || point == 0x7F || (raw.size() > 1 && raw.size() < 4 && IsHarmful(raw))) {
     out += UnicodeEscape(point);

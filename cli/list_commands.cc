@@ -37,8 +37,7 @@ Result<Wanted> WantedOf(const Arguments& arguments) {
     static const std::vector<std::string> names = {"mailbox", "custom-recipient",
                                                    "distribution-list", "container"};
     if (!entry_class)
-      return Fail(ErrorCode::kUsage,
-                  "unknown class " + Printable(name) + DidYouMean(name, names),
+      return Fail(ErrorCode::kUsage, "unknown class " + Printable(name) + DidYouMean(name, names),
                   "classes: " + Join(names, ", "));
     wanted.classes.push_back(*entry_class);
   }
@@ -127,32 +126,32 @@ Result<int> Show(Context& context, const Arguments& arguments) {
 }  // namespace
 
 CommandGroup ListCommands() {
-  return {"Looking",
-          {
-              {.path = "list",
-               .arguments = "[CONTAINER]",
-               .words_max = 1,
-               .help = "the address book, or one container of it",
-               .examples = {"dirsync list", "dirsync list Recipients --imported",
-                            "dirsync list --filter \"(Company=Test*)\" --json"},
-               .options = {{"--subs", "", "with the containers below CONTAINER"},
-                           {"--class", "CLASS", "only these classes", true},
-                           {"--filter", "FILTER", "only entries that match"},
-                           {"--imported", "", "only entries of other sites"},
-                           {"--local", "", "only entries of this site"}},
-               .run = List,
-               .changes = false},
-              {.path = "show",
-               .arguments = "NAME|DN|ADDRESS|ID",
-               .words_min = 1,
-               .words_max = 1,
-               .help = "one entry with all its values",
-               .examples = {"dirsync show Mailbox11",
-                            "dirsync show EDK:Mailbox11@Site1.Testorg.com",
-                            "dirsync show /o=Testorg/ou=Site1/cn=Recipients/cn=Mailbox11"},
-               .run = Show,
-               .changes = false},
-          }};
+  return {
+      "Looking",
+      {
+          {.path = "list",
+           .arguments = "[CONTAINER]",
+           .words_max = 1,
+           .help = "the address book, or one container of it",
+           .examples = {"dirsync list", "dirsync list Recipients --imported",
+                        "dirsync list --filter \"(Company=Test*)\" --json"},
+           .options = {{"--subs", "", "with the containers below CONTAINER"},
+                       {"--class", "CLASS", "only these classes", true},
+                       {"--filter", "FILTER", "only entries that match"},
+                       {"--imported", "", "only entries of other sites"},
+                       {"--local", "", "only entries of this site"}},
+           .run = List,
+           .changes = false},
+          {.path = "show",
+           .arguments = "NAME|DN|ADDRESS|ID",
+           .words_min = 1,
+           .words_max = 1,
+           .help = "one entry with all its values",
+           .examples = {"dirsync show Mailbox11", "dirsync show EDK:Mailbox11@Site1.Testorg.com",
+                        "dirsync show /o=Testorg/ou=Site1/cn=Recipients/cn=Mailbox11"},
+           .run = Show,
+           .changes = false},
+      }};
 }
 
 }  // namespace dirsync::cli

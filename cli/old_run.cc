@@ -72,8 +72,8 @@ Result<> TakeKeyFile(Context& context, OldCommand& command) {
   DIRSYNC_TRY(text, ReadKeyFile(context, path));
   auto stored = ParseKeyFile(text);
   if (!stored)
-    return Fail(stored.error().code, Printable(context.ShortPath(path)) + ", " +
-                                         stored.error().message,
+    return Fail(stored.error().code,
+                Printable(context.ShortPath(path)) + ", " + stored.error().message,
                 stored.error().hint);
   for (auto& [slot, flag] : *stored) command.flags.emplace(slot, flag);
   return {};
@@ -111,8 +111,7 @@ Result<int> StoreSettings(Context& context, Store& store, const OldCommand& comm
                   << ": " << Printable(DirectionText(context, settings)) << '\n';
   }
   const std::vector<std::string> missing = MissingSettings(settings, true);
-  if (!missing.empty())
-    context.Warn("before it can run it still needs " + Join(missing, " and "));
+  if (!missing.empty()) context.Warn("before it can run it still needs " + Join(missing, " and "));
   return 0;
 }
 

@@ -105,20 +105,18 @@ Result<> TakeFlag(std::string_view text, OldFlags& flags, std::vector<std::strin
   auto [place, added] = flags.emplace(info->slot, flag);
   if (!added && place->second != flag)
     return Fail(ErrorCode::kUsage,
-                place->second.name == flag.name
-                    ? "flag " + Slashed(flag.name) + " is given twice"
-                    : "flags " + Slashed(place->second.name) + " and " + Slashed(flag.name) +
-                          " contradict each other",
+                place->second.name == flag.name ? "flag " + Slashed(flag.name) + " is given twice"
+                                                : "flags " + Slashed(place->second.name) + " and " +
+                                                      Slashed(flag.name) + " contradict each other",
                 info->slot == "TYPE" ? "for both directions give /BOTH" : "give one of them");
   return {};
 }
 
 Result<> CheckSite(const OldCommand& command, const SiteProfile& profile, Dn& basepoint) {
-  const std::string here = "this store is server " + profile.server + " of " +
-                           profile.basepoint().ToString();
+  const std::string here =
+      "this store is server " + profile.server + " of " + profile.basepoint().ToString();
   if (auto dsa = command.Value("DSA"); dsa && FoldName(*dsa) != FoldName(profile.server))
-    return Fail(ErrorCode::kConfiguration,
-                "/DSA names server " + Printable(*dsa) + ", but " + here,
+    return Fail(ErrorCode::kConfiguration, "/DSA names server " + Printable(*dsa) + ", but " + here,
                 "set DIRSYNC_STORE, or give --store, to the store of " + Printable(*dsa));
   basepoint = profile.basepoint();
   auto text = command.Value("BASEPOINT");
@@ -127,15 +125,14 @@ Result<> CheckSite(const OldCommand& command, const SiteProfile& profile, Dn& ba
   if (given.IsWithin(basepoint)) {
     basepoint = given;
   } else if (!basepoint.IsWithin(given)) {
-    return Fail(ErrorCode::kConfiguration,
-                "/BASEPOINT names " + Printable(*text) + ", but " + here,
+    return Fail(ErrorCode::kConfiguration, "/BASEPOINT names " + Printable(*text) + ", but " + here,
                 "set DIRSYNC_STORE, or give --store, to the store of that site");
   }
   return {};
 }
 
-Result<> MergeContainer(const OldCommand& command, const SiteProfile& profile,
-                        const Dn& basepoint, InstanceSettings& settings) {
+Result<> MergeContainer(const OldCommand& command, const SiteProfile& profile, const Dn& basepoint,
+                        InstanceSettings& settings) {
   auto text = command.Value("CONTAINER");
   if (!text) {
     if (basepoint.Folded() == profile.basepoint().Folded()) return {};
@@ -147,7 +144,8 @@ Result<> MergeContainer(const OldCommand& command, const SiteProfile& profile,
     dn = named;
   }
   // Below the site's own basepoint the text is kept as typed.
-  const std::string container = basepoint.Folded() == profile.basepoint().Folded() ? *text : dn.ToString();
+  const std::string container =
+      basepoint.Folded() == profile.basepoint().Folded() ? *text : dn.ToString();
   if (settings.exports || !settings.imports) settings.containers = {container};
   if (settings.imports) settings.import_container = container;
   return {};
@@ -217,11 +215,11 @@ Result<OldCommand> ParseOldSpelling(std::span<const std::string> words) {
       continue;
     }
     if (command.instance)
-      return Fail(ErrorCode::kUsage,
-                  "two instances are named: " + Printable(*command.instance) + " and " +
-                      Printable(word),
-                  "name one; a name with blanks is quoted: \"" + Printable(*command.instance) +
-                      " " + Printable(word) + "\"");
+      return Fail(
+          ErrorCode::kUsage,
+          "two instances are named: " + Printable(*command.instance) + " and " + Printable(word),
+          "name one; a name with blanks is quoted: \"" + Printable(*command.instance) + " " +
+              Printable(word) + "\"");
     command.instance = std::string(TrimBlanks(Unquoted(word)));
     DIRSYNC_CHECK(CheckName("instance", *command.instance));
   }
@@ -243,8 +241,8 @@ Result<OldFlags> ParseKeyFile(std::string_view text) {
     std::vector<std::string> notes;
     auto taken = TakeFlag(line, flags, notes);
     if (!taken)
-      return Fail(ErrorCode::kUsage, "line " + std::to_string(number) + ": " +
-                                         taken.error().message,
+      return Fail(ErrorCode::kUsage,
+                  "line " + std::to_string(number) + ": " + taken.error().message,
                   taken.error().hint);
   }
   for (std::string_view slot : {"SET", "KEY", "DISPLAY", "HELP"})

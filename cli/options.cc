@@ -12,8 +12,7 @@ Result<const OptionSpec*> FindOption(std::string_view name, std::span<const Opti
   if (found != options.end()) return &*found;
   std::vector<std::string> names;
   for (const OptionSpec& option : options) names.emplace_back(option.name);
-  return Fail(ErrorCode::kUsage,
-              "unknown option " + Printable(name) + DidYouMean(name, names));
+  return Fail(ErrorCode::kUsage, "unknown option " + Printable(name) + DidYouMean(name, names));
 }
 
 Result<> TakeOption(std::string_view word, const std::string* next, bool& used_next,

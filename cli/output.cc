@@ -7,8 +7,8 @@
 namespace dirsync::cli {
 namespace {
 
-constexpr std::size_t kGap = 2;         // blanks between columns
-constexpr std::size_t kColumnMin = 8;   // a column is not squeezed below this
+constexpr std::size_t kGap = 2;        // blanks between columns
+constexpr std::size_t kColumnMin = 8;  // a column is not squeezed below this
 constexpr std::size_t kCellBytes = 512;
 constexpr std::size_t kMessageBytes = 4096;
 

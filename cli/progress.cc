@@ -16,9 +16,12 @@ constexpr std::size_t kBarCells = 24;
 
 milliseconds Interval(ProgressMeter::Style style) {
   switch (style) {
-    case ProgressMeter::Style::kBar: return milliseconds(100);
-    case ProgressMeter::Style::kJson: return milliseconds(1000);
-    default: return milliseconds(60'000);
+    case ProgressMeter::Style::kBar:
+      return milliseconds(100);
+    case ProgressMeter::Style::kJson:
+      return milliseconds(1000);
+    default:
+      return milliseconds(60'000);
   }
 }
 
@@ -59,8 +62,9 @@ void ProgressMeter::Update(const Progress& progress) {
   shown_ = now;
   const double seconds = std::chrono::duration<double>(now - begun_).count();
   const double rate =
-      seconds > 0 ? static_cast<double>(progress.done - std::min(progress.done, begun_at_)) / seconds
-                  : 0;
+      seconds > 0
+          ? static_cast<double>(progress.done - std::min(progress.done, begun_at_)) / seconds
+          : 0;
   if (style_ == Style::kJson) {
     err_ << JsonObject()
                 .Text("progress", progress.what)

@@ -22,8 +22,8 @@ bool Means(std::string_view word, const std::string& id_hex, const std::string& 
 // Rows that the words mean, in the order of `rows`. Errors: kUsage without words; kNotFound for a
 // word that means none; kUsage for one that means rows of different entries.
 template <class Row>
-Result<std::vector<Row>> Choose(const std::vector<Row>& rows,
-                                const std::vector<std::string>& words, std::string_view what) {
+Result<std::vector<Row>> Choose(const std::vector<Row>& rows, const std::vector<std::string>& words,
+                                std::string_view what) {
   if (words.empty())
     return Fail(ErrorCode::kUsage, std::string(what) + ": give an id or a name",
                 "the list shows them");
@@ -40,8 +40,8 @@ Result<std::vector<Row>> Choose(const std::vector<Row>& rows,
       chosen[i] = true;
     }
     if (found == nullptr)
-      return Fail(ErrorCode::kNotFound, "nothing " + std::string(what) + " is named " +
-                                            Printable(word),
+      return Fail(ErrorCode::kNotFound,
+                  "nothing " + std::string(what) + " is named " + Printable(word),
                   "the list shows the ids");
   }
   std::vector<Row> result;

@@ -1,8 +1,7 @@
 // held, quarantine: what waits for a person.
-#include "agent/core/review.h"
-
 #include <algorithm>
 
+#include "agent/core/review.h"
 #include "cli/command.h"
 #include "cli/instance_view.h"
 #include "cli/json.h"
@@ -59,8 +58,9 @@ Result<int> ListHeldRows(Context& context, const Arguments& arguments) {
     if (!state.reader || !state.reader->suspect) continue;
     if (number != 0 && state.import_number != number) continue;
     items.push_back(SuspectJson(state));
-    table.Add({"-", state.settings.name, "run", state.reader->stream.ToString(),
-               SuspectText(*state.reader->suspect)});
+    if (!context.json())
+      table.Add({"-", state.settings.name, "run", state.reader->stream.ToString(),
+                 SuspectText(*state.reader->suspect)});
   }
   for (const HeldRow& row : rows) {
     const std::string instance = NameOfImport(states, row.number);
@@ -104,8 +104,7 @@ Result<int> ShowHeld(Context& context, const Arguments& arguments) {
 
 enum class Verdict { kApprove, kReject };
 
-Result<> JudgeSuspect(Context& context, Store& store, const InstanceState& state,
-                      Verdict verdict) {
+Result<> JudgeSuspect(Context& context, Store& store, const InstanceState& state, Verdict verdict) {
   const bool approve = verdict == Verdict::kApprove;
   DIRSYNC_CHECK(context.Change(store, [&](storage::Transaction& transaction) -> Result<> {
     ReaderState reader = *state.reader;
@@ -154,8 +153,8 @@ Result<> JudgeChosen(Context& context, Store& store, const std::vector<InstanceS
                      const std::vector<HeldRow>& chosen, Verdict verdict) {
   Outcome all;
   for (auto first = chosen.begin(); first != chosen.end();) {
-    const auto last = std::find_if(
-        first, chosen.end(), [&](const HeldRow& row) { return row.number != first->number; });
+    const auto last = std::find_if(first, chosen.end(),
+                                   [&](const HeldRow& row) { return row.number != first->number; });
     InstanceSettings settings;
     for (const InstanceState& state : states)
       if (state.import_number == first->number) settings = state.settings;
@@ -166,17 +165,14 @@ Result<> JudgeChosen(Context& context, Store& store, const std::vector<InstanceS
   }
   const std::string_view verb = verdict == Verdict::kApprove ? "approved" : "rejected";
   if (context.json()) {
-    context.out() << JsonObject()
-                         .Number(verb, all.done)
-                         .Number("superseded", all.superseded)
-                         .Finish()
-                  << '\n';
+    context.out()
+        << JsonObject().Number(verb, all.done).Number("superseded", all.superseded).Finish()
+        << '\n';
   } else if (!chosen.empty()) {
     context.out() << (context.dry_run() ? "would have " : "") << verb << ' '
                   << Counted(all.done, "held delete")
-                  << (all.superseded > 0
-                          ? ", " + Grouped(all.superseded) + " superseded meanwhile"
-                          : "")
+                  << (all.superseded > 0 ? ", " + Grouped(all.superseded) + " superseded meanwhile"
+                                         : "")
                   << '\n';
   }
   return {};
@@ -187,7 +183,8 @@ Result<int> Judge(Context& context, const Arguments& arguments) {
   const bool all = arguments.Has("--all");
   std::vector<std::string> words = arguments.words();
   if (words.empty() && !all)
-    return Fail(ErrorCode::kUsage, "held: give ids, names, an instance with a suspect run, or --all",
+    return Fail(ErrorCode::kUsage,
+                "held: give ids, names, an instance with a suspect run, or --all",
                 "dirsync held list");
   DIRSYNC_TRY(store, context.OpenStore());
   DIRSYNC_TRY(states, AllStates(store->storage()));
@@ -323,8 +320,9 @@ Result<int> Settle(Context& context, const Arguments& arguments) {
                            : Counted(chosen.size(), "change"))
                 << (kRetry ? " again" : "") << '\n';
   if (kRetry && !chosen.empty())
-    context.Note("the next file that goes back to the sender carries the request; it sends them "
-                 "whole with its next run");
+    context.Note(
+        "the next file that goes back to the sender carries the request; it sends them "
+        "whole with its next run");
   return 0;
 }
 
@@ -359,8 +357,8 @@ CommandGroup ReviewCommands() {
        "dirsync held approve INSTANCE2    (its suspect run)"},
       ChoiceOptions(), Judge<Verdict::kApprove>, true);
   add("held reject", "ID…", "keep the entries, until their source changes them",
-      {"dirsync held reject --all --instance INSTANCE2"}, ChoiceOptions(),
-      Judge<Verdict::kReject>, true);
+      {"dirsync held reject --all --instance INSTANCE2"}, ChoiceOptions(), Judge<Verdict::kReject>,
+      true);
   add("quarantine list", "", "changes that could not be applied, and why",
       {"dirsync quarantine list"}, by_instance, ListQuarantined, false);
   add("quarantine show", "ID…", "one of them", {"dirsync quarantine show 01938b5e"}, {},

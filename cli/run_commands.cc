@@ -20,8 +20,8 @@ Result<> ChooseDirection(const Arguments& arguments, const InstanceSettings& sto
     return Fail(ErrorCode::kUsage, "instance " + Printable(stored.name) + " does not import",
                 "dirsync instance set " + Quoted(stored.name) + " --both --import-file F");
   if (arguments.Has("--both") && (!stored.exports || !stored.imports))
-    return Fail(ErrorCode::kUsage,
-                "instance " + Printable(stored.name) + " has one direction only", "");
+    return Fail(ErrorCode::kUsage, "instance " + Printable(stored.name) + " has one direction only",
+                "");
   if (!arguments.Has("--export") && !arguments.Has("--import")) {
     settings.exports = stored.exports;
     settings.imports = stored.imports;
@@ -102,9 +102,7 @@ Result<int> MakeAndPrintPlan(Context& context, const Arguments& arguments) {
                                                ": settings are missing: " + Join(missing, "; "));
   const Direction direction = settings.exports ? Direction::kExport : Direction::kImport;
   ProgressMeter meter(context.err(), ProgressStyle(context, context.console(), std::nullopt));
-  RunRequest request{.settings = settings,
-                     .full = choice.full,
-                     .dry_run = true};
+  RunRequest request{.settings = settings, .full = choice.full, .dry_run = true};
   request.progress = [&](const Progress& progress) { meter.Update(progress); };
   DIRSYNC_TRY(plan, MakePlan(*store, request, direction));
   meter.Clear();
@@ -176,9 +174,8 @@ Result<int> Ack(Context& context, const Arguments& arguments) {
       context.out() << JsonObject().Text("ack", text).Finish() << '\n';
     } else {
       context.out() << text << '\n';
-      context.Next("at the site that sends: dirsync ack --from " +
-                   Quoted(store->profile().site) + " \"" +
-                   text + "\"");
+      context.Next("at the site that sends: dirsync ack --from " + Quoted(store->profile().site) +
+                   " \"" + text + "\"");
     }
     return 0;
   }
@@ -207,53 +204,52 @@ std::vector<OptionSpec> RunOptions() {
 }  // namespace
 
 CommandGroup RunCommands() {
-  return {
-      "Runs",
-      {
-          {.path = "run",
-           .arguments = "[INSTANCE…]",
-           .words_max = kManyWords,
-           .help = "import, then export, as the instances say; options hold for this run only",
-           .examples = {"dirsync run INSTANCE1", "dirsync run INSTANCE2 INSTANCE3 --dry-run",
-                        "dirsync run INSTANCE1 --full",
-                        "dirsync run --export --container Other --export-file OTHER"},
-           .options = RunOptions(),
-           .run = Run},
-          {.path = "plan",
-           .arguments = "INSTANCE",
-           .words_min = 1,
-           .words_max = 1,
-           .help = "what a run would do, with an id that `apply` takes",
-           .examples = {"dirsync plan INSTANCE2", "dirsync plan INSTANCE5 --import"},
-           .options = {{"--export", "", "the export of an instance that does both"},
-                       {"--import", "", "the import of an instance that does both"},
-                       {"--full", "", "of a full copy"}},
-           .run = MakeAndPrintPlan,
-           .changes = false},
-          {.path = "apply",
-           .arguments = "PLAN",
-           .words_min = 1,
-           .words_max = 1,
-           .help = "do exactly what the plan says, or refuse",
-           .examples = {"dirsync apply 0123456789abcdef"},
-           .run = Apply,
-           .changes = false},
-          {.path = "runs",
-           .help = "the last runs, newest first",
-           .examples = {"dirsync runs", "dirsync runs --count 3 --json"},
-           .options = {{"--count", "N", "how many (default 20)"}},
-           .run = Runs,
-           .changes = false},
-          {.path = "ack",
-           .arguments = "INSTANCE | --from SITE TEXT",
-           .words_min = 1,
-           .words_max = 8,
-           .help = "for one-way links: print how far an import is; take it at the sender",
-           .examples = {"dirsync ack INSTANCE2",
-                        "dirsync ack --from Site2 \"Testorg/Site1/INSTANCE1 1.00… 17 ab…\""},
-           .options = {{"--from", "SITE", "the site that printed the text"}},
-           .run = Ack},
-      }};
+  return {"Runs",
+          {
+              {.path = "run",
+               .arguments = "[INSTANCE…]",
+               .words_max = kManyWords,
+               .help = "import, then export, as the instances say; options hold for this run only",
+               .examples = {"dirsync run INSTANCE1", "dirsync run INSTANCE2 INSTANCE3 --dry-run",
+                            "dirsync run INSTANCE1 --full",
+                            "dirsync run --export --container Other --export-file OTHER"},
+               .options = RunOptions(),
+               .run = Run},
+              {.path = "plan",
+               .arguments = "INSTANCE",
+               .words_min = 1,
+               .words_max = 1,
+               .help = "what a run would do, with an id that `apply` takes",
+               .examples = {"dirsync plan INSTANCE2", "dirsync plan INSTANCE5 --import"},
+               .options = {{"--export", "", "the export of an instance that does both"},
+                           {"--import", "", "the import of an instance that does both"},
+                           {"--full", "", "of a full copy"}},
+               .run = MakeAndPrintPlan,
+               .changes = false},
+              {.path = "apply",
+               .arguments = "PLAN",
+               .words_min = 1,
+               .words_max = 1,
+               .help = "do exactly what the plan says, or refuse",
+               .examples = {"dirsync apply 0123456789abcdef"},
+               .run = Apply,
+               .changes = false},
+              {.path = "runs",
+               .help = "the last runs, newest first",
+               .examples = {"dirsync runs", "dirsync runs --count 3 --json"},
+               .options = {{"--count", "N", "how many (default 20)"}},
+               .run = Runs,
+               .changes = false},
+              {.path = "ack",
+               .arguments = "INSTANCE | --from SITE TEXT",
+               .words_min = 1,
+               .words_max = 8,
+               .help = "for one-way links: print how far an import is; take it at the sender",
+               .examples = {"dirsync ack INSTANCE2",
+                            "dirsync ack --from Site2 \"Testorg/Site1/INSTANCE1 1.00… 17 ab…\""},
+               .options = {{"--from", "SITE", "the site that printed the text"}},
+               .run = Ack},
+          }};
 }
 
 }  // namespace dirsync::cli

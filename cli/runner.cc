@@ -50,10 +50,6 @@ void PrintNotes(Context& context, const RunReport& report) {
 
 void PrintDetails(Context& context, const RunReport& report) {
   PrintNotes(context, report);
-  if (report.bad_records > 0)
-    context.Warn(Counted(report.bad_records, "bad record") + " of " +
-                 context.ShortPath(report.file) + " skipped: " + context.ShortPath(report.file) +
-                 ".err says why");
   if (report.counts.held > 0)
     context.Warn(Counted(report.counts.held, "delete") + " held back: dirsync held list");
   if (report.counts.quarantined > 0)
@@ -66,8 +62,8 @@ void PrintDetails(Context& context, const RunReport& report) {
 
 std::string FileNames(const Context& context, const RunReport& report) {
   if (report.files.size() <= 1) return context.ShortPath(report.file);
-  return context.ShortPath(report.files.front()) + " and " +
-         Grouped(report.files.size() - 1) + " more";
+  return context.ShortPath(report.files.front()) + " and " + Grouped(report.files.size() - 1) +
+         " more";
 }
 
 std::string ReportSentence(const Context& context, const RunReport& report, bool dry) {
@@ -96,8 +92,7 @@ std::string ReportSentence(const Context& context, const RunReport& report, bool
 
 Result<RunReport> RunOne(Context& context, Store& store, const RunChoice& choice,
                          Direction direction) {
-  ProgressMeter meter(context.err(),
-                      ProgressStyle(context, context.console(), choice.progress));
+  ProgressMeter meter(context.err(), ProgressStyle(context, context.console(), choice.progress));
   RunRequest request{.settings = choice.settings,
                      .stored = choice.stored,
                      .scope_overridden = choice.scope_overridden && direction == Direction::kExport,
@@ -114,8 +109,8 @@ Result<RunReport> RunOne(Context& context, Store& store, const RunChoice& choice
     request.confirm = [&](const RunReport& report, const std::string& fingerprint) {
       return ConfirmFirst(context, meter, report, fingerprint);
     };
-  auto report = direction == Direction::kExport ? RunExport(store, request)
-                                                : RunImport(store, request);
+  auto report =
+      direction == Direction::kExport ? RunExport(store, request) : RunImport(store, request);
   if (lines > kPlanLinesShown)
     context.out() << "  … and " << Grouped(lines - kPlanLinesShown) << " more\n";
   return report;

@@ -27,9 +27,9 @@ Result<std::vector<AddressTemplate>> TemplatesOf(const Arguments& arguments,
     // A guessed mail domain would be somebody else's; names need not make a domain at all.
     if (types.size() > 1 || EqualsIgnoreCase(types.front(), "SMTP") ||
         !AddressTemplate::Parse(types.front() + ":%m@" + domain))
-      return Fail(ErrorCode::kUsage, "init: --domain is missing",
-                  "dirsync init … --address-type " + Quoted(types.front()) +
-                      " --domain site1.example.org");
+      return Fail(
+          ErrorCode::kUsage, "init: --domain is missing",
+          "dirsync init … --address-type " + Quoted(types.front()) + " --domain site1.example.org");
     domains = {domain};
   }
   if (domains.size() != types.size() && domains.size() != 1)
@@ -136,13 +136,14 @@ Result<int> Dump(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(store, context.OpenStore());
   const bool imported = arguments.Has("--imported");
   if (arguments.words().empty() || arguments.words().front() == "-") {
-    DIRSYNC_TRY(count, DumpLdif(*store,
-                                [&](std::string_view text) -> Result<> {
-                                  context.out() << text;
-                                  if (context.out()) return {};
-                                  return Fail(ErrorCode::kIo, "writing the dump: output closed");
-                                },
-                                imported));
+    DIRSYNC_TRY(count, DumpLdif(
+                           *store,
+                           [&](std::string_view text) -> Result<> {
+                             context.out() << text;
+                             if (context.out()) return {};
+                             return Fail(ErrorCode::kIo, "writing the dump: output closed");
+                           },
+                           imported));
     context.Note(Counted(count, "entry", "entries") + " dumped");
     return 0;
   }
@@ -150,8 +151,8 @@ Result<int> Dump(Context& context, const Arguments& arguments) {
   const std::string path = context.WholePath(arguments.words().front());
   FileSystem& files = context.world().files();
   DIRSYNC_TRY(file, files.Create(path + ".tmp"));
-  auto count = DumpLdif(*store, [&](std::string_view text) { return file->Append(text); },
-                        imported);
+  auto count =
+      DumpLdif(*store, [&](std::string_view text) { return file->Append(text); }, imported);
   Result<> synced = count ? file->Sync() : std::unexpected(count.error());
   file.reset();
   if (synced) synced = files.Rename(path + ".tmp", path);
@@ -186,8 +187,9 @@ Result<int> Restore(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(path, context.StorePath());
   DIRSYNC_TRY(store, RestoreStore(context.world(), folder, path));
   PrintSite(context, *store, "restored");
-  context.Note("every export stream begins a new epoch: readers take a full copy where they "
-               "stood elsewhere");
+  context.Note(
+      "every export stream begins a new epoch: readers take a full copy where they "
+      "stood elsewhere");
   context.Next("dirsync instance list; dirsync run INSTANCE --full");
   return 0;
 }
@@ -200,9 +202,8 @@ CommandGroup StoreCommands() {
       {
           {.path = "init",
            .help = "make a store for a site",
-           .examples =
-               {"dirsync init --store /srv/site1 --organization Testorg --site Site1 "
-                "--server Server1 --address-type EDK --domain Site1.Testorg.com"},
+           .examples = {"dirsync init --store /srv/site1 --organization Testorg --site Site1 "
+                        "--server Server1 --address-type EDK --domain Site1.Testorg.com"},
            .options = {{"--organization", "O", "name of the organisation"},
                        {"--site", "S", "name of the site"},
                        {"--server", "V", "name of its server"},

@@ -48,6 +48,8 @@ using StreamNumber = std::uint32_t;
 using Rank = std::uint8_t;
 inline constexpr Rank kRecipientRank = 255;
 
+// The key of a row: the prefix byte of its table, then the parts in the order of the arguments.
+// Numbers are big-endian; only the last part has a variable width.
 std::string MetaKey(std::string_view name);
 std::string EntryKey(const EntryId& id);
 std::string UsnKey(Usn usn);

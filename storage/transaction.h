@@ -29,6 +29,7 @@ class Transaction : public ReadView {
   // nothing is copied where it has.
   std::unique_ptr<Cursor> Scan(std::string_view lower, std::string_view upper) const override;
 
+  // The last one of a key wins; visible to this transaction's reads at once.
   void Put(std::string key, std::string value);
   void Delete(std::string key);
 

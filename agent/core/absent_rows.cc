@@ -75,9 +75,9 @@ Result<bool> DropRecipients(ApplyContext& context, DeleteMeter& meter, std::size
 // Containers, deepest first. What was dealt with is no longer marked.
 Result<bool> DropContainers(ApplyContext& context, DeleteMeter& meter, std::size_t& left) {
   std::vector<std::pair<MirrorPlace, MirrorRow>> absent;  // at most limits::kContainers
-  auto cursor = context.transaction.Scan(
-      MirrorKey(context.state.number, 0, EntryId{}),
-      MirrorKey(context.state.number, kRecipientRank, EntryId{}));
+  auto cursor =
+      context.transaction.Scan(MirrorKey(context.state.number, 0, EntryId{}),
+                               MirrorKey(context.state.number, kRecipientRank, EntryId{}));
   for (; cursor->Valid(); cursor->Next()) {
     DIRSYNC_TRY(place, PlaceOf(cursor->Key()));
     DIRSYNC_TRY(row, DecodeMirror(cursor->Value()));

@@ -9,8 +9,8 @@ namespace dirsync {
 Result<> JudgeAbsent(ApplyContext& context);
 
 // Deletes or holds at most limits::kBulkRows of them: recipients first, then containers, deepest
-// first; state.full is the progress. `hold_all`: after a rollback none is deleted. False: commit and
-// call again.
+// first; state.full is the progress. `hold_all`: after a rollback none is deleted. False: commit
+// and call again.
 Result<bool> DropAbsent(ApplyContext& context, bool hold_all);
 
 }  // namespace dirsync

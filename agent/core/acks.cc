@@ -41,8 +41,7 @@ Result<ReaderAck> DecodeAck(std::string_view row) {
 Result<std::optional<Digest>> OwnDigest(const storage::ReadView& view, const ProducerState& state,
                                         Sequence sequence) {
   if (sequence == state.sequence) return state.digest;
-  DIRSYNC_TRY(row,
-              view.Get(storage::DigestKey(state.number, state.epoch.counter, sequence)));
+  DIRSYNC_TRY(row, view.Get(storage::DigestKey(state.number, state.epoch.counter, sequence)));
   if (!row) return std::nullopt;
   const std::optional<Digest> digest = Digest::FromBytes(*row);
   if (!digest) return Fail(ErrorCode::kCorrupt, "read digest of a batch: damaged row");
@@ -97,7 +96,8 @@ Result<AckOutcome> TakeAck(storage::Transaction& transaction, ProducerState& sta
   }
   if (outcome == AckOutcome::kTaken)
     transaction.Put(key, EncodeAck({std::string(reader_site), position}));
-  // Even an old ack: who must ack may have changed since, and trimming may not have come to its end.
+  // Even an old ack: who must ack may have changed since, and trimming may not have come to its
+  // end.
   DIRSYNC_CHECK(Trim(transaction, state, required));
   return outcome;
 }

@@ -35,8 +35,8 @@ Result<ApplyCounts> ApplyAdhoc(storage::Transaction& transaction, const ApplyInp
   stream.site = origin_site;
   if (stream.organization.empty()) stream.organization = input.profile.organization;
   if (IsOwnSite(input.profile, stream))
-    return Fail(ErrorCode::kOwnStream, "apply ad-hoc file of " + stream.site +
-                                           ": this site wrote it");
+    return Fail(ErrorCode::kOwnStream,
+                "apply ad-hoc file of " + stream.site + ": this site wrote it");
   ReaderState next = adhoc_state;
   ApplyCounts counts;
   ApplySource source{stream.site, stream.organization, stream.site + "/" + stream.instance,

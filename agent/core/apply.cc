@@ -24,8 +24,7 @@ Result<> CheckBatch(const SiteProfile& profile, const Batch& batch, const Reader
   if (IsOwnSite(profile, batch.stream))
     return Refuse(ErrorCode::kOwnStream, batch, "this site wrote it");
   if (state.source == SourceKind::kForeign || !(state.stream == batch.stream))
-    return Refuse(ErrorCode::kWrongStream, batch,
-                  "this instance reads " + state.stream.ToString());
+    return Refuse(ErrorCode::kWrongStream, batch, "this instance reads " + state.stream.ToString());
   const Position& cursor = state.cursor;
   const bool same_epoch = cursor.epoch == batch.epoch;
   if (batch.epoch.counter < cursor.epoch.counter)

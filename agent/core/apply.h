@@ -34,6 +34,7 @@ struct PlanLine {
   std::string reason;  // empty when there is nothing to say
 };
 
+// What every apply needs besides storage; the references outlive it.
 struct ApplyInput {
   const SiteProfile& profile;
   const InstanceSettings& settings;

@@ -107,6 +107,12 @@ Result<bool> ApplyContext::HasOwner(const EntryId& local) const {
   return HasRows(transaction, OwnerRange(local));
 }
 
+Result<bool> ApplyContext::IsWanted(const EntryId& id) const {
+  if (!any_wanted) return false;
+  DIRSYNC_TRY(row, transaction.Get(storage::WantedKey(state.number, id)));
+  return row.has_value();
+}
+
 void ApplyContext::PutOwner(const EntryId& local) {
   transaction.Put(storage::OwnerKey(local, state.number), std::string(adhoc ? kAdhocOwner : ""));
 }

@@ -38,6 +38,8 @@ struct ApplyContext {
   Result<bool> HasOtherOwner(const EntryId& local) const;
   // Whether anybody ever told it, ad-hoc files included.
   Result<bool> HasOwner(const EntryId& local) const;
+  // Whether the entry was asked for whole: then even an answer that tells nothing new is written.
+  Result<bool> IsWanted(const EntryId& id) const;
   void PutOwner(const EntryId& local);
   // Removes the rows of all owners: the entry is gone.
   Result<> EraseOwners(const EntryId& local);

@@ -22,8 +22,8 @@ struct ToldEffect {
   storage::Rank rank = storage::kRecipientRank;  // of the row to write
   std::string row;  // EncodeTold, not stamped; empty: the entry is no longer told
   std::optional<storage::Rank> before;  // of the row that stood before
-  RowSum sum;         // of the row to write; zero if none
-  RowSum sum_before;  // of the row that stood before; zero if none
+  RowSum sum;                           // of the row to write; zero if none
+  RowSum sum_before;                    // of the row that stood before; zero if none
   auto operator<=>(const ToldEffect&) const = default;
 };
 
@@ -45,6 +45,7 @@ struct CaptureLimits {
   std::size_t rows = 64 * limits::kStepRows;
 };
 
+// What a capture needs besides storage; the references outlive it.
 struct CaptureInput {
   const SiteProfile& profile;
   const InstanceSettings& settings;

@@ -27,6 +27,7 @@ class CaptureStep {
   CaptureStep(storage::Transaction& transaction, const CaptureInput& input, ProducerState& state)
       : transaction_(transaction), input_(input), state_(state), entries_(transaction, input.now) {}
 
+  // All of Capture(); once per object.
   Result<CapturedRun> Run(IdSource& ids);
 
  private:
@@ -41,8 +42,7 @@ class CaptureStep {
   Result<bool> WalkRows();  // false: cut
   Result<> SettleChanged(const EntryId& id);
   bool IsFull() const {
-    return bytes_ + builder_.bytes() >= input_.bounds.run_bytes ||
-           rows_read_ >= input_.bounds.rows;
+    return bytes_ + builder_.bytes() >= input_.bounds.run_bytes || rows_read_ >= input_.bounds.rows;
   }
   bool IsFirstScan() const { return state_.compare && state_.compare->first_scan; }
 

@@ -14,8 +14,7 @@ bool IsWhole(const Change& change) { return change.kind == ChangeKind::kAdd || c
 Result<> ChangeApply::Locate(const Change& change) {
   if (change.entry_class != EntryClass::kContainer)
     return slot_.Load(context_, storage::kRecipientRank, change.id);
-  if (!ranks_.loaded())
-    DIRSYNC_CHECK(ranks_.Load(context_.transaction, context_.state.number));
+  if (!ranks_.loaded()) DIRSYNC_CHECK(ranks_.Load(context_.transaction, context_.state.number));
   const std::optional<storage::Rank> known = ranks_.Find(change.id);
   // Below a container that was never told it stands at the top until a full copy says better.
   return slot_.Load(context_, known.value_or(ranks_.Below(change.parent).value_or(1)), change.id);
@@ -52,7 +51,8 @@ Result<> ChangeApply::Upsert(const Change& change) {
   if (container && placed) DIRSYNC_CHECK(MoveContainer(change));
   if (!whole) return ApplyPart(context_, slot_, change);
   ToldState told = StateOf(context_.source.hash_key, change);
-  const bool repeated = !change.wanted && slot_.exists &&
+  DIRSYNC_TRY(wanted, context_.IsWanted(change.id));
+  const bool repeated = !change.wanted && !wanted && slot_.exists &&
                         slot_.row.status == MirrorStatus::kApplied && slot_.row.told == told;
   if (!repeated) return ApplyWhole(context_, slot_, change, std::move(told));
   slot_.row.version = context_.version;

@@ -17,6 +17,7 @@ class ContainerRanks {
   Result<> Load(const storage::ReadView& view, storage::StreamNumber number);
   bool loaded() const { return loaded_; }
 
+  // nullopt: no container that was told.
   std::optional<storage::Rank> Find(const EntryId& id) const;
   // Rank of a container below `parent` (zero: the top). nullopt: no such parent.
   std::optional<storage::Rank> Below(const EntryId& parent) const;

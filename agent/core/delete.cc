@@ -73,8 +73,8 @@ Result<std::string> DeleteMeter::ReasonToHold(const ApplyContext& context, Entry
 Result<> DeleteMeter::Flush(ApplyContext& context) {
   for (const auto& [entry_class, deletes] : passed_) {
     if (deletes == 0) continue;
-    DIRSYNC_CHECK(CountDeletes(context.transaction, context.state, entry_class, deletes,
-                               context.input.now));
+    DIRSYNC_CHECK(
+        CountDeletes(context.transaction, context.state, entry_class, deletes, context.input.now));
   }
   passed_.clear();
   left_.clear();
@@ -114,8 +114,7 @@ Result<> ApplyDelete(ApplyContext& context, DeleteMeter& meter, MirrorSlot& slot
 }
 
 void ForgetWaiting(ApplyContext& context, const EntryId& id) {
-  if (context.any_wanted)
-    context.transaction.Delete(storage::WantedKey(context.state.number, id));
+  if (context.any_wanted) context.transaction.Delete(storage::WantedKey(context.state.number, id));
   if (context.any_quarantine)
     context.transaction.Delete(storage::QuarantineKey(context.state.number, id));
 }

@@ -24,10 +24,9 @@ void WriteDisplayName(const ApplyContext& context, const Change& change, std::st
                       Entry& entry) {
   const std::string& format = context.input.settings.display_name_format;
   if (change.entry_class == EntryClass::kContainer || format.empty()) return;
-  entry.attributes.Set(
-      attribute::kDisplayName,
-      {FormatDisplayName(format, told.empty() ? change.name : told, change.name,
-                         context.source.site, context.source.organization)});
+  entry.attributes.Set(attribute::kDisplayName,
+                       {FormatDisplayName(format, told.empty() ? change.name : told, change.name,
+                                          context.source.site, context.source.organization)});
 }
 
 void WriteStamp(const ApplyContext& context, const Change& change, Entry& entry) {
@@ -40,8 +39,8 @@ void WriteStamp(const ApplyContext& context, const Change& change, Entry& entry)
 void WriteAttributes(const Change& change, Entry& entry) {
   for (const AttributeChange& attribute : change.attributes) {
     if (!IsToldAttribute(attribute.name)) continue;
-    const bool last = entry.attributes.empty() ||
-                      std::prev(entry.attributes.end())->name < attribute.name;
+    const bool last =
+        entry.attributes.empty() || std::prev(entry.attributes.end())->name < attribute.name;
     if (!last) {
       entry.attributes.Set(attribute.name, attribute.values);
     } else if (!attribute.values.empty()) {
@@ -103,16 +102,17 @@ std::string SuffixedName(std::string_view name, const EntryId& id, std::size_t d
 
 bool IsNameFor(std::string_view held, std::string_view name, const EntryId& id) {
   if (held == name) return true;
-  return std::any_of(std::begin(kSuffixDigits), std::end(kSuffixDigits), [&](std::size_t digits) {
-    return held == SuffixedName(name, id, digits);
-  });
+  return std::any_of(std::begin(kSuffixDigits), std::end(kSuffixDigits),
+                     [&](std::size_t digits) { return held == SuffixedName(name, id, digits); });
 }
 
-void WriteWhole(const ApplyContext& context, const Change& whole, const ToldState* before,
+void WriteWhole(const ApplyContext& context, const Change& whole, const MirrorRow* row,
                 Entry& entry) {
-  if (before != nullptr) {
-    for (const AttributeHash& told : before->attributes)
+  if (row != nullptr) {
+    for (const AttributeHash& told : row->told.attributes)
       if (IsToldAttribute(told.name)) entry.attributes.Erase(told.name);
+    for (const std::string& name : row->stale)
+      if (IsToldAttribute(name)) entry.attributes.Erase(name);
   }
   WriteAttributes(whole, entry);
   std::string_view display_name;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "agent/core/apply_context.h"
+#include "agent/core/mirror.h"
 #include "proto/model/change.h"
 
 namespace dirsync {
@@ -31,9 +32,9 @@ inline constexpr std::size_t kSuffixDigits[] = {6, 8, 12, 32};
 // Whether `held` is `name`, or it with one of the suffixes.
 bool IsNameFor(std::string_view held, std::string_view name, const EntryId& id);
 
-// Puts the change's attributes, target address, display name and stamp into `entry`. Those of
-// `before` (names told earlier) that a whole change no longer has are cleared.
-void WriteWhole(const ApplyContext& context, const Change& whole, const ToldState* before,
+// Puts the change's attributes, target address, display name and stamp into `entry`. Those told
+// before, as its row knows, that a whole change no longer has are cleared.
+void WriteWhole(const ApplyContext& context, const Change& whole, const MirrorRow* row,
                 Entry& entry);
 // The same for a kModify or kRename, whose attributes are all kSet.
 void WritePart(const ApplyContext& context, const Change& part, Entry& entry);

@@ -69,8 +69,8 @@ struct ForeignApply::State {
   storage::Transaction* transaction = nullptr;
   std::optional<ApplyContext> context;
   // Of the record at hand.
-  std::string key;    // of its identity
-  bool known = false; // the identity was there
+  std::string key;     // of its identity
+  bool known = false;  // the identity was there
   Rdn name;
   MirrorSlot slot;
 };
@@ -140,8 +140,8 @@ Result<> ForeignApply::State::Change(const ForeignChange& change, const Entry& c
   next.entry_class = entry_class;
   next.origin = context->OriginOf(slot.id);
   DIRSYNC_CHECK(WriteForeign(*context, change, false, next));
-  const bool as_was = slot.exists && slot.row.status == MirrorStatus::kApplied &&
-                      slot.row.local == current.id;
+  const bool as_was =
+      slot.exists && slot.row.status == MirrorStatus::kApplied && slot.row.local == current.id;
   if (SameContent(current, next)) {
     ++counts.unchanged;
     if (as_was) return Meet();
@@ -165,8 +165,8 @@ Result<> ForeignApply::State::Join(const ForeignChange& change, Entry fresh) {
   told.entry_class = fresh.entry_class;
   told.name = fresh.name;
   told.target_address = fresh.attributes.First(attribute::kTargetAddress);
-  Result<std::optional<Adoption>> adoption = FindAdoption(
-      *context, told, fresh, fresh.attributes.First(attribute::kDisplayName));
+  Result<std::optional<Adoption>> adoption =
+      FindAdoption(*context, told, fresh, fresh.attributes.First(attribute::kDisplayName));
   if (!adoption) {
     Error error = std::move(adoption).error();
     if (error.code == ErrorCode::kAddressTaken)
@@ -259,8 +259,7 @@ Result<> ForeignApply::State::JudgeUnmet() {
   DIRSYNC_CHECK(cursor->status());
   for (const auto& [entry_class, deletes] : unmet) {
     totals.by_class[entry_class].deletes += deletes;
-    DIRSYNC_TRY(left,
-                DeletesLeft(*transaction, input.settings, reader, entry_class, input.now));
+    DIRSYNC_TRY(left, DeletesLeft(*transaction, input.settings, reader, entry_class, input.now));
     if (deletes > left) reader.hold_deletes[entry_class] = true;
   }
   judged_unmet = true;
@@ -319,8 +318,8 @@ Result<> ForeignApply::Judge(std::uint64_t adds, std::uint64_t modifies, std::ui
   const EntryClass entry_class = state.input.settings.import_class;
   state.totals.by_class[entry_class] = {adds, modifies, 0, deletes, 0};
   state.reader.hold_deletes.clear();
-  DIRSYNC_TRY(left, DeletesLeft(*state.transaction, state.input.settings, state.reader,
-                                entry_class, state.input.now));
+  DIRSYNC_TRY(left, DeletesLeft(*state.transaction, state.input.settings, state.reader, entry_class,
+                                state.input.now));
   // The file's deletes do not say their class: too many hold those of every class.
   if (deletes > left)
     for (EntryClass held : kClasses) state.reader.hold_deletes[held] = true;

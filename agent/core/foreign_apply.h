@@ -15,7 +15,7 @@ struct ForeignChange {
   ChangeKind kind = ChangeKind::kAdd;  // kAdd, kModify, kDelete
   std::string dn;                      // as written
   std::vector<AttributeChange> attributes;
-  std::string entry_class;             // of an Obj-Class line; empty = settings.import_class
+  std::string entry_class;  // of an Obj-Class line; empty = settings.import_class
 };
 
 // One pass over a foreign file. Not thread-safe. The caller commits between records as it likes

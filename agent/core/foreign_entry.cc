@@ -91,9 +91,9 @@ std::string GenerateTarget(std::string_view format, const Entry& entry) {
 
 void WriteDisplayName(const ApplyContext& context, const ForeignChange& change, bool fresh,
                       Entry& entry) {
-  const bool told = std::any_of(
-      change.attributes.begin(), change.attributes.end(),
-      [](const AttributeChange& of) { return of.name == attribute::kDisplayName; });
+  const bool told =
+      std::any_of(change.attributes.begin(), change.attributes.end(),
+                  [](const AttributeChange& of) { return of.name == attribute::kDisplayName; });
   if (!told && !fresh) return;
   std::string name(entry.attributes.First(attribute::kDisplayName));
   if (name.empty()) {
@@ -102,18 +102,18 @@ void WriteDisplayName(const ApplyContext& context, const ForeignChange& change, 
     name = TrimBlanks(name);
   }
   if (name.empty()) name = entry.name;
-  entry.attributes.Set(attribute::kDisplayName,
-                       {FormatDisplayName(context.input.settings.display_name_format, name,
-                                          entry.name, context.source.site,
-                                          context.input.profile.organization)});
+  entry.attributes.Set(
+      attribute::kDisplayName,
+      {FormatDisplayName(context.input.settings.display_name_format, name, entry.name,
+                         context.source.site, context.input.profile.organization)});
 }
 
 Result<> WriteTarget(const ApplyContext& context, Entry& entry) {
   if (!entry.attributes.First(attribute::kTargetAddress).empty()) return {};
   std::string target = GenerateTarget(context.input.settings.target, entry);
   if (target.empty()) {
-    return Fail(ErrorCode::kNoTarget, "import \"" + Printable(entry.name, 80) +
-                                          "\": it has no Target-Address",
+    return Fail(ErrorCode::kNoTarget,
+                "import \"" + Printable(entry.name, 80) + "\": it has no Target-Address",
                 "name a format: `dirsync instance set INSTANCE --target \"PROFS:%m\"`");
   }
   entry.attributes.Set(attribute::kTargetAddress, {std::move(target)});

@@ -46,11 +46,11 @@ struct FullApply::State {
   storage::Transaction* transaction = nullptr;
   std::optional<ApplyContext> context;      // of the transaction
   std::unique_ptr<storage::Cursor> cursor;  // at the first row not yet met
-  MirrorPlace done;          // progress of an earlier pass: passed over up to here
-  MirrorPlace last;          // taken in this pass
-  ContainerRanks listed;     // containers of the copy
-  ContainerRanks mirrored;   // containers of the mirror as it is now
-  MirrorSlot slot;           // memory reused
+  MirrorPlace done;                         // progress of an earlier pass: passed over up to here
+  MirrorPlace last;                         // taken in this pass
+  ContainerRanks listed;                    // containers of the copy
+  ContainerRanks mirrored;                  // containers of the mirror as it is now
+  MirrorSlot slot;                          // memory reused
 };
 
 Result<> FullApply::State::Open() {
@@ -69,8 +69,8 @@ Result<> FullApply::State::Open() {
   if (reader.full->ending) return {};
   std::string from = MirrorKey(reader.number, reader.full->rank, reader.full->after);
   from.push_back('\0');  // behind that key
-  cursor = transaction->Scan(
-      from, storage::StreamRange(storage::Table::kMirror, reader.number).second);
+  cursor =
+      transaction->Scan(from, storage::StreamRange(storage::Table::kMirror, reader.number).second);
   return {};
 }
 
@@ -127,6 +127,8 @@ Result<bool> FullApply::State::FindRow(const MirrorPlace& place) {
 Result<bool> FullApply::State::TakeUnchanged(const Change& whole) {
   if (slot.row.status != MirrorStatus::kApplied) return false;
   if (!IsStateOf(terms.hash_key, whole, slot.row.told)) return false;
+  DIRSYNC_TRY(wanted, context->IsWanted(whole.id));
+  if (wanted) return false;
   if (slot.row.absent) {
     slot.row.absent = false;
     slot.PutAsCounted(*context);
@@ -171,7 +173,7 @@ Result<> FullApply::State::TakeRow(const Change& whole) {
     slot.row = {};
   }
   DIRSYNC_CHECK(ApplyWhole(*context, slot, whole, StateOf(terms.hash_key, whole)));
-  reader.full->sum.Add(SumOf(terms.hash_key, slot.id, slot.row.told));
+  reader.full->sum.Add(slot.sum);
   return {};
 }
 

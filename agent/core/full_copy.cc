@@ -31,10 +31,10 @@ struct FullCopy::State {
   }
 
   std::unexpected<Error> Refuse(std::string_view what, std::string_view cause) const {
-    return Fail(ErrorCode::kRefused,
-                "copy " + Printable(stream.name.instance) + ": " + std::string(what) +
-                    std::string(cause),
-                "capture first: `dirsync run " + Printable(stream.name.instance) + "`");
+    return Fail(
+        ErrorCode::kRefused,
+        "copy " + Printable(stream.name.instance) + ": " + std::string(what) + std::string(cause),
+        "capture first: `dirsync run " + Printable(stream.name.instance) + "`");
   }
 
   Result<> CheckStream() const {

@@ -17,9 +17,7 @@ std::uint64_t HourOf(std::int64_t seconds) {
 std::int64_t Seconds(Instant now) { return ToMillis(now) / 1000; }
 
 // First hour whose deletes still count: those it shares with the window count whole.
-std::uint64_t FirstHour(Instant now) {
-  return HourOf(Seconds(now) - limits::kGateWindowSeconds);
-}
+std::uint64_t FirstHour(Instant now) { return HourOf(Seconds(now) - limits::kGateWindowSeconds); }
 
 std::string HourKey(const ReaderState& state, EntryClass entry_class, std::uint64_t hour) {
   return storage::BudgetKey(state.number, static_cast<std::uint8_t>(entry_class), hour);
@@ -72,8 +70,8 @@ Result<std::uint64_t> DeletesLeft(const storage::ReadView& view, const InstanceS
 
 Result<> CountDeletes(storage::Transaction& transaction, const ReaderState& state,
                       EntryClass entry_class, std::uint64_t deletes, Instant now) {
-  auto old = transaction.Scan(HourKey(state, entry_class, 0),
-                              HourKey(state, entry_class, FirstHour(now)));
+  auto old =
+      transaction.Scan(HourKey(state, entry_class, 0), HourKey(state, entry_class, FirstHour(now)));
   for (; old->Valid(); old->Next()) transaction.Delete(std::string(old->Key()));
   DIRSYNC_CHECK(old->status());
   if (deletes == 0) return {};

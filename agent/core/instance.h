@@ -23,6 +23,7 @@ struct DeleteBudget {
   auto operator<=>(const DeleteBudget&) const = default;
 };
 
+// All settings of one instance; the defaults are those of a new one.
 struct InstanceSettings {
   std::string name;  // compared folded; blanks allowed
   bool exports = false;
@@ -34,10 +35,10 @@ struct InstanceSettings {
   bool subs = false;
   std::vector<std::string> attributes = {"*"};  // canonical; "*" = all exported ones; empty = none
   std::vector<EntryClass> classes = {EntryClass::kMailbox};
-  std::string filter;        // RFC 4515; empty = all
-  std::string address_type;  // of target addresses; empty = the site's first
-  std::string server;        // only entries with this Home-Server; empty = all
-  bool hidden = false;       // tell Hide-From-AB entries too (R28)
+  std::string filter;                // RFC 4515; empty = all
+  std::string address_type;          // of target addresses; empty = the site's first
+  std::string server;                // only entries with this Home-Server; empty = all
+  bool hidden = false;               // tell Hide-From-AB entries too (R28)
   std::vector<std::string> readers;  // sites that must ack; empty = whoever acks first (R12)
 
   // Import: where and how it lands.
@@ -50,8 +51,8 @@ struct InstanceSettings {
   std::string display_name_format;          // "%d (%{site})"; empty = as told
   bool mv_append = false;                   // modifies of foreign files append multi-values
   EntryClass import_class = EntryClass::kCustomRecipient;  // or kMailbox, foreign files only
-  std::string home_server;                  // of imported mailboxes without one
-  bool complete = false;                    // foreign: absence deletes, through the gate (R23)
+  std::string home_server;                                 // of imported mailboxes without one
+  bool complete = false;  // foreign: absence deletes, through the gate (R23)
 
   auto operator<=>(const InstanceSettings&) const = default;
 };

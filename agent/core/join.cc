@@ -22,7 +22,8 @@ bool IsInDomains(const std::vector<std::string>& domains, std::string_view targe
 }
 
 bool MayAdopt(const ApplyContext& context, const Change& change, const Entry& fresh) {
-  return fresh.entry_class == EntryClass::kCustomRecipient && context.input.settings.join != JoinBy::kNone &&
+  return fresh.entry_class == EntryClass::kCustomRecipient &&
+         context.input.settings.join != JoinBy::kNone &&
          IsInDomains(context.input.settings.domains, change.target_address);
 }
 

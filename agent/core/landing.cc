@@ -107,7 +107,7 @@ Result<Landing> Merge(ApplyContext& context, const Change& change, const Entry& 
   Entry next = current;
   next.entry_class = LocalClassOf(change.entry_class);
   next.origin = context.OriginOf(change.id);
-  WriteWhole(context, change, row == nullptr ? nullptr : &row->told, next);
+  WriteWhole(context, change, row, next);
   const bool moved = current.parent != parent || !IsNameFor(current.name, change.name, current.id);
   Landing landing;
   landing.joined = joined;
@@ -131,8 +131,8 @@ Result<Landing> JoinOrCreate(ApplyContext& context, const Change& change, Entry 
   DIRSYNC_TRY(current, context.entries.Get(fresh.id));
   if (current && !current->is_deleted()) {
     if (current->origin != fresh.origin) {
-      return Fail(ErrorCode::kAddressTaken, "id " + fresh.id.hex() + " held by " +
-                                                context.NameOf(*current));
+      return Fail(ErrorCode::kAddressTaken,
+                  "id " + fresh.id.hex() + " held by " + context.NameOf(*current));
     }
     const JoinedBy joined = row == nullptr ? JoinedBy::kIdentity : row->joined;
     return Merge(context, change, *current, fresh.parent, row, joined);
@@ -203,8 +203,8 @@ Result<Landing> LandPart(ApplyContext& context, const Change& change, const Mirr
   landing.effect = LandingEffect::kModified;
   if (change.kind != ChangeKind::kRename) {
     // Only for its text: name and place stay as they are.
-    DIRSYNC_TRY(modified, Replace(context, current, std::move(next), current.parent, current.name,
-                                  landing));
+    DIRSYNC_TRY(modified,
+                Replace(context, current, std::move(next), current.parent, current.name, landing));
     modified.renamed = row.renamed;
     return modified;
   }

@@ -11,6 +11,7 @@ namespace dirsync {
 
 enum class LandingEffect : std::uint8_t { kAdded, kAdopted, kModified, kRenamed, kUnchanged };
 
+// Where a told entry came to stand here.
 struct Landing {
   EntryId local;
   JoinedBy joined = JoinedBy::kCreated;

@@ -29,8 +29,8 @@ std::string EncodeMirror(const MirrorRow& row) {
   writer.U8(kVersion);
   writer.U8(static_cast<std::uint8_t>(row.status));
   writer.U8(static_cast<std::uint8_t>(row.joined));
-  writer.U8(static_cast<std::uint8_t>((row.renamed ? kRenamedFlag : 0) |
-                                      (row.absent ? kAbsentFlag : 0)));
+  writer.U8(
+      static_cast<std::uint8_t>((row.renamed ? kRenamedFlag : 0) | (row.absent ? kAbsentFlag : 0)));
   writer.U8(static_cast<std::uint8_t>(row.told.entry_class));
   writer.Id(row.local);
   writer.Id(row.told.parent);
@@ -46,6 +46,8 @@ std::string EncodeMirror(const MirrorRow& row) {
     if (number == kNamed) writer.Bytes(attribute.name);
     writer.U64Big(attribute.hash);
   }
+  writer.Varint(row.stale.size());
+  for (const std::string& name : row.stale) writer.Bytes(name);
   return out;
 }
 
@@ -89,6 +91,9 @@ Result<> DecodeMirrorInto(std::string_view value, MirrorRow& row) {
     if (attribute.name.empty()) return Corrupt("an attribute without name");
   }
   row.told.attributes.resize(held);
+  row.stale.clear();
+  const std::uint64_t stale = reader.Varint();
+  for (std::uint64_t i = 0; i < stale && reader.ok(); ++i) row.stale.emplace_back(reader.Bytes());
   if (!reader.ok() || !reader.at_end()) return Corrupt("cut short or too long");
   return {};
 }

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proto/base/error.h"
 #include "proto/base/time.h"
@@ -18,8 +19,10 @@ enum class MirrorStatus : std::uint8_t {
   kHeld = 3,         // the source deleted it; the gate kept it (not in the sum)
   kKept = 4,         // likewise, and a person rejected the delete (not in the sum)
 };
+// How a told entry found its local one (R8).
 enum class JoinedBy : std::uint8_t { kCreated = 1, kIdentity = 2, kAddress = 3, kName = 4 };
 
+// Value of a mirror row.
 struct MirrorRow {
   Version version;
   Instant time{};
@@ -29,6 +32,9 @@ struct MirrorRow {
   bool absent = false;   // not listed by the full copy under way
   EntryId local;         // zero while quarantined
   ToldState told;
+  // Only while quarantined with an entry here: names of attributes that it has from what was told
+  // before, though `told` has moved on without them. Ascending.
+  std::vector<std::string> stale;
 };
 
 std::string EncodeMirror(const MirrorRow& row);

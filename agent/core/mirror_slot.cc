@@ -29,7 +29,9 @@ void MirrorSlot::Uncount(ApplyContext& context) const {
 }
 
 void MirrorSlot::Put(ApplyContext& context) {
-  if (IsCounted(row.status)) context.state.sum.Add(SumOf(context.source.hash_key, id, row.told));
+  sum = {};
+  if (IsCounted(row.status)) sum = SumOf(context.source.hash_key, id, row.told);
+  context.state.sum.Add(sum);
   ++context.state.rows[row.told.entry_class];
   exists = true;
   PutAsCounted(context);

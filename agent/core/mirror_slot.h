@@ -18,6 +18,7 @@ struct MirrorSlot {
   EntryId id;           // the origin's
   bool exists = false;  // the table has the row
   MirrorRow row;
+  RowSum sum;  // of the row, as Put wrote it last; zero for rows that are not in the sum
 
   // Reads the row of (rank, id).
   Result<> Load(const ApplyContext& context, storage::Rank at, const EntryId& of);

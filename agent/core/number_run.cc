@@ -95,10 +95,12 @@ class Numbering {
     }
     if (late.empty()) late = acks && !acks->empty() ? "a required site" : "every reader";
     return Fail(ErrorCode::kTooLarge,
-                "run " + Printable(state_.name.instance) + ": batches that no reader has acked take " +
+                "run " + Printable(state_.name.instance) +
+                    ": batches that no reader has acked take " +
                     std::to_string(limits::kOutboxBytes / limits::kMiB) + " MiB",
-                "not acked by: " + late + "; bring their files back, or `dirsync ack` if they read "
-                "without answering");
+                "not acked by: " + late +
+                    "; bring their files back, or `dirsync ack` if they read "
+                    "without answering");
   }
 
   storage::Transaction& transaction_;

@@ -7,6 +7,7 @@
 
 namespace dirsync {
 
+// Whether this site tells the stream itself; names are compared folded.
 inline bool IsOwnSite(const SiteProfile& profile, const StreamName& stream) {
   return FoldName(profile.site) == FoldName(stream.site) &&
          FoldName(profile.organization) == FoldName(stream.organization);

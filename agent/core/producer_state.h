@@ -23,10 +23,10 @@ enum class CompareStage : std::uint8_t {
 };
 // A compare of everything with everything, under way: survives restarts.
 struct CompareJob {
-  Usn usn_at_start = 0;       // becomes the mark when all recipients are compared
-  bool first_scan = false;    // told rows are written without batches: no reader has seen any
+  Usn usn_at_start = 0;     // becomes the mark when all recipients are compared
+  bool first_scan = false;  // told rows are written without batches: no reader has seen any
   CompareStage stage = CompareStage::kContainers;
-  EntryId after;              // kRecipients: last one dealt with; zero = none yet
+  EntryId after;  // kRecipients: last one dealt with; zero = none yet
   auto operator<=>(const CompareJob&) const = default;
 };
 
@@ -43,9 +43,9 @@ struct ProducerState {
   Usn mark = 0;             // every change up to here is captured
   RowSum sum;               // of all told rows (R24)
   std::uint64_t rows = 0;
-  Sequence trimmed = 0;     // outbox holds trimmed+1 .. sequence of this epoch
+  Sequence trimmed = 0;  // outbox holds trimmed+1 .. sequence of this epoch
   std::uint64_t outbox_bytes = 0;
-  bool seen = false;        // something of this epoch was put where a reader may find it
+  bool seen = false;  // something of this epoch was put where a reader may find it
   std::optional<CompareJob> compare;
   auto operator<=>(const ProducerState&) const = default;
 
@@ -65,7 +65,8 @@ ProducerState NewProducer(storage::StreamNumber number, StreamName name, std::ui
                           IdSource& ids);
 // The next life: counter + 1, sequence 0, START will name where the last one ended. Told rows and
 // hash key stay; the outbox and the digests are dropped. After a restore, or when a reader proves
-// that this store was rolled back (R17, R18). An epoch without START leaves no trace but its number.
+// that this store was rolled back (R17, R18). An epoch without START leaves no trace but its
+// number.
 Result<> BeginEpoch(storage::Transaction& transaction, ProducerState& state, IdSource& ids);
 
 // Outbox: stored bytes of the batch `state.sequence`, kept until acked, and its digest, kept for
@@ -74,6 +75,7 @@ void AppendOutbox(storage::Transaction& transaction, ProducerState& state, std::
 Result<std::optional<std::string>> ReadOutbox(const storage::ReadView& view,
                                               storage::StreamNumber number, Sequence sequence);
 
+// What a reader's cursor meant to its producer.
 enum class AckOutcome : std::uint8_t {
   kTaken,       // moved the reader's row
   kOld,         // not above what we had: nothing changed

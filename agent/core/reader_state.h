@@ -26,18 +26,18 @@ struct FullJob {
   // All ranges are applied; candidates are being dealt with: recipients up to `after` while `rank`
   // is kRecipientRank, then containers.
   bool ending = false;
-  RowSum sum;                // of the told states listed so far
+  RowSum sum;  // of the told states listed so far
   auto operator<=>(const FullJob&) const = default;
 };
 
 struct ReaderState {
   storage::StreamNumber number = 0;
   SourceKind source = SourceKind::kUnbound;
-  StreamName stream;     // kStream
-  PublicKey signer;      // pinned at the first import; zero = none yet
-  Position cursor;       // kForeign: epoch.counter 1, sequence = files read
+  StreamName stream;  // kStream
+  PublicKey signer;   // pinned at the first import; zero = none yet
+  Position cursor;    // kForeign: epoch.counter 1, sequence = files read
   StreamTerms terms;
-  RowSum sum;            // of told states of mirror rows that the source still has (R24)
+  RowSum sum;  // of told states of mirror rows that the source still has (R24)
   std::map<EntryClass, std::uint64_t> rows;  // mirror rows by class, held and kept ones too
   // The run being applied and what the gate said of it, for its later batches.
   RunId run;
@@ -52,6 +52,7 @@ struct ReaderState {
 
 std::string EncodeReader(const ReaderState& state);
 Result<ReaderState> DecodeReader(std::string_view row);
+// State of the import with this number; nullopt before its first run.
 Result<std::optional<ReaderState>> LoadReader(const storage::ReadView& view,
                                               storage::StreamNumber number);
 void StoreReader(storage::Transaction& transaction, const ReaderState& state);
@@ -59,10 +60,10 @@ void StoreReader(storage::Transaction& transaction, const ReaderState& state);
 // How a file or batch that says `at` follows what was applied (R11, R17). `previous` is the digest
 // that it names for its predecessor.
 enum class Follows : std::uint8_t {
-  kNext,          // apply it
-  kRepeat,        // applied before, digest known and equal: kAlreadyApplied
-  kGap,           // too early
-  kFork,          // another digest where we stand, or one we no longer know
+  kNext,    // apply it
+  kRepeat,  // applied before, digest known and equal: kAlreadyApplied
+  kGap,     // too early
+  kFork,    // another digest where we stand, or one we no longer know
   kOldEpoch,
   kNewEpoch,      // START from exactly where we stand: apply it
   kEpochChanged,  // a newer epoch we cannot follow by batches: a full copy is needed

@@ -42,8 +42,7 @@ template <class Row>
 Result<std::vector<Row>> List(const storage::ReadView& view, storage::Table table,
                               storage::StreamNumber number,
                               Result<Row> (*decode)(std::string_view)) {
-  const auto range =
-      number == 0 ? storage::TableRange(table) : storage::StreamRange(table, number);
+  const auto range = number == 0 ? storage::TableRange(table) : storage::StreamRange(table, number);
   std::vector<Row> rows;
   auto cursor = view.Scan(range.first, range.second);
   for (; cursor->Valid(); cursor->Next()) {
@@ -156,8 +155,7 @@ Result<QuarantineRow> DecodeQuarantine(std::string_view value) {
   return row;
 }
 
-Result<std::vector<HeldRow>> ListHeld(const storage::ReadView& view,
-                                      storage::StreamNumber number) {
+Result<std::vector<HeldRow>> ListHeld(const storage::ReadView& view, storage::StreamNumber number) {
   return List<HeldRow>(view, storage::Table::kHeld, number, DecodeHeld);
 }
 
@@ -166,8 +164,8 @@ Result<std::vector<QuarantineRow>> ListQuarantine(const storage::ReadView& view,
   return List<QuarantineRow>(view, storage::Table::kQuarantine, number, DecodeQuarantine);
 }
 
-Result<> ApproveHeld(storage::Transaction& transaction, const ApplyInput& input,
-                     const HeldRow& row, ReaderState& state) {
+Result<> ApproveHeld(storage::Transaction& transaction, const ApplyInput& input, const HeldRow& row,
+                     ReaderState& state) {
   ApplyCounts counts;
   ReaderState next = state;
   ApplyContext context(transaction, input, SourceOf(state, &input.settings), next, counts);

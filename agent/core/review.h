@@ -10,14 +10,15 @@ namespace dirsync {
 
 struct HeldRow {
   storage::StreamNumber number = 0;
-  EntryId id;           // the origin's
+  EntryId id;  // the origin's
   EntryId local;
   EntryClass entry_class = EntryClass::kMailbox;
-  Version version;      // of the delete
-  std::string name;     // DN here when it was held
-  std::string reason;   // "run deletes 120 of 600 mailboxes; 60 may pass in 24 hours"
+  Version version;     // of the delete
+  std::string name;    // DN here when it was held
+  std::string reason;  // "run deletes 120 of 600 mailboxes; 60 may pass in 24 hours"
   Instant time{};
 };
+// A change that was told and does not fit, with the reason.
 struct QuarantineRow {
   storage::StreamNumber number = 0;
   EntryId id;
@@ -41,8 +42,8 @@ Result<std::vector<QuarantineRow>> ListQuarantine(const storage::ReadView& view,
                                                   storage::StreamNumber number);
 
 // Lets the held delete pass now. Errors: kStalePlan when the entry moved since (row superseded).
-Result<> ApproveHeld(storage::Transaction& transaction, const ApplyInput& input,
-                     const HeldRow& row, ReaderState& state);
+Result<> ApproveHeld(storage::Transaction& transaction, const ApplyInput& input, const HeldRow& row,
+                     ReaderState& state);
 // The entry stays, shown as kept, until its source changes it.
 Result<> RejectHeld(storage::Transaction& transaction, const HeldRow& row, ReaderState& state);
 // Lets the suspect run pass (or never pass) when its file or batch comes again.

@@ -17,8 +17,8 @@ constexpr unsigned kContainerDeletes = 2000;
 std::size_t HeapOf(const std::string& text) { return text.size() < 16 ? 0 : text.size() + 17; }
 
 std::size_t MemoryOf(const Change& change) {
-  std::size_t bytes = sizeof change + HeapOf(change.name) + HeapOf(change.dn) +
-                      HeapOf(change.target_address);
+  std::size_t bytes =
+      sizeof change + HeapOf(change.name) + HeapOf(change.dn) + HeapOf(change.target_address);
   for (const AttributeChange& attribute : change.attributes) {
     bytes += sizeof attribute + HeapOf(attribute.name) + 16;
     for (const std::string& value : attribute.values) bytes += sizeof value + HeapOf(value);
@@ -30,7 +30,8 @@ std::size_t MemoryOf(const Change& change) {
 
 unsigned RunBuilder::SectionOf(const Change& change, const ToldEffect& effect) {
   const bool container = change.entry_class == EntryClass::kContainer;
-  if (change.kind != ChangeKind::kDelete) return container ? kContainers + effect.rank : kRecipients;
+  if (change.kind != ChangeKind::kDelete)
+    return container ? kContainers + effect.rank : kRecipients;
   if (!container || !effect.before) return kDeletes;
   return kContainerDeletes + storage::kRecipientRank - *effect.before;
 }

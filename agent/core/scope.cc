@@ -21,9 +21,9 @@ constexpr std::size_t kLevels = 4 * limits::kContainerDepth;
 // A container as the scope sees it.
 struct Place {
   std::string dn;
-  bool inside = false;   // what stands here is told (and, if not a root, this container too)
+  bool inside = false;  // what stands here is told (and, if not a root, this container too)
   bool root = false;
-  EntryId parent_told;   // Change::parent of what stands here
+  EntryId parent_told;     // Change::parent of what stands here
   storage::Rank rank = 0;  // of this container; 0 for roots and places outside
 };
 
@@ -128,8 +128,8 @@ struct Scope::State {
   bool IsToldName(std::size_t position, const std::string& name) {
     if (position < told_names.size() && told_names[position].first == name)
       return told_names[position].second;
-    const bool told = all_attributes ? IsTold(name)
-                                     : std::ranges::binary_search(terms.attributes, name);
+    const bool told =
+        all_attributes ? IsTold(name) : std::ranges::binary_search(terms.attributes, name);
     if (told_names.size() <= position) told_names.resize(position + 1);
     told_names[position] = {name, told};
     return told;

@@ -17,9 +17,9 @@ constexpr std::size_t kRowOverhead = 128;
 Result<> CaptureStep::LoadContainers() {
   if (told_containers_) return {};
   told_containers_.emplace();
-  const auto cursor = transaction_.Scan(
-      storage::StreamRange(storage::Table::kTold, state_.number).first,
-      storage::ToldKey(state_.number, storage::kRecipientRank, EntryId{}));
+  const auto cursor =
+      transaction_.Scan(storage::StreamRange(storage::Table::kTold, state_.number).first,
+                        storage::ToldKey(state_.number, storage::kRecipientRank, EntryId{}));
   for (; cursor->Valid(); cursor->Next()) {
     const std::string_view key = cursor->Key();
     const char rank = key[key.size() - EntryId{}.bytes.size() - 1];
@@ -56,8 +56,7 @@ Result<> CaptureStep::Settle(const EntryId& id, const Entry* entry, const ToldAt
 Result<> CaptureStep::SettleInScope(const Entry& entry, const ToldAt* told, bool wanted) {
   DIRSYNC_TRY(rank, scope_->RankOf(entry));
   if (IsContainer(entry)) NoteContainer(entry, rank, told);
-  if (told != nullptr && !wanted &&
-      IsStateOf(state_.terms.hash_key, whole_, told->row.state)) {
+  if (told != nullptr && !wanted && IsStateOf(state_.terms.hash_key, whole_, told->row.state)) {
     if (told->rank != rank) Rekey(entry.id, rank, *told);
     return {};
   }
@@ -118,7 +117,12 @@ Result<> CaptureStep::TellWhole(const Entry& entry, storage::Rank rank, const To
     return {};
   }
   std::optional<Change> change = Difference(told->row.state, fresh_.state, whole_);
-  if (change) Put(std::move(*change), std::move(effect), retarget);
+  if (!change) return {};
+  if (change->kind == ChangeKind::kRename) {
+    DIRSYNC_TRY(before, scope_->DnBelow(told->row.container, told->row.name));
+    change->old_dn = std::move(before);
+  }
+  Put(std::move(*change), std::move(effect), retarget);
   return {};
 }
 

@@ -132,7 +132,8 @@ Result<> DecodeToldInto(std::string_view value, ToldRow& row) {
   row.state.name_hash = reader.U64Big();
   row.state.target_hash = reader.U64Big();
   const bool whole = TakeAttributes(reader, row.state.attributes);
-  if (format == kFormat && whole && reader.ok() && reader.at_end() && IsClass(row.state.entry_class))
+  if (format == kFormat && whole && reader.ok() && reader.at_end() &&
+      IsClass(row.state.entry_class))
     return {};
   return Fail(ErrorCode::kCorrupt, "read told row: damaged or of an unknown format");
 }

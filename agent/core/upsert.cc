@@ -71,12 +71,23 @@ void Stamp(const ApplyContext& context, MirrorRow& row) {
   row.absent = false;
 }
 
-// Writes the row of what landed or was refused; `row.told` is set.
-Result<> Settle(ApplyContext& context, MirrorSlot& slot, const Change& change,
+// The told state moves on while the entry here stays as it was.
+void LeaveBehind(MirrorRow& row, ToldState told) {
+  if (!row.local.is_zero()) {
+    for (const AttributeHash& before : row.told.attributes) row.stale.push_back(before.name);
+    std::sort(row.stale.begin(), row.stale.end());
+    row.stale.erase(std::unique(row.stale.begin(), row.stale.end()), row.stale.end());
+  }
+  row.told = std::move(told);
+}
+
+// Writes the row of what landed or was refused, with the state that was told.
+Result<> Settle(ApplyContext& context, MirrorSlot& slot, const Change& change, ToldState told,
                 Result<Landing> landing) {
   Stamp(context, slot.row);
   if (!landing) {
     if (!IsRefusal(landing.error().code)) return std::unexpected(std::move(landing).error());
+    LeaveBehind(slot.row, std::move(told));
     slot.row.status = MirrorStatus::kQuarantined;
     slot.Put(context);
     Quarantine(context, change, landing.error());
@@ -84,6 +95,8 @@ Result<> Settle(ApplyContext& context, MirrorSlot& slot, const Change& change,
   }
   const bool owned = slot.exists && slot.row.local == landing->local;
   const bool cured = slot.exists && slot.row.status == MirrorStatus::kQuarantined;
+  slot.row.told = std::move(told);
+  slot.row.stale.clear();
   slot.row.status = MirrorStatus::kApplied;
   slot.row.local = landing->local;
   slot.row.joined = landing->joined;
@@ -139,7 +152,7 @@ Result<> MoveToldState(ApplyContext& context, MirrorSlot& slot, const Change& ch
   Result<ToldState> after = StateAfter(context.source.hash_key, slot.row.told, change);
   slot.Uncount(context);
   // Without the full list of values the state cannot be known; the whole entry will bring it.
-  if (after) slot.row.told = std::move(*after);
+  if (after) LeaveBehind(slot.row, std::move(*after));
   slot.row.status = MirrorStatus::kQuarantined;
   Stamp(context, slot.row);
   slot.Put(context);
@@ -155,8 +168,7 @@ Result<> ApplyWhole(ApplyContext& context, MirrorSlot& slot, const Change& chang
     context.transaction.Delete(storage::WantedKey(context.state.number, change.id));
   slot.Uncount(context);
   Result<Landing> landing = LandWhole(context, change, slot.exists ? &slot.row : nullptr);
-  slot.row.told = std::move(told);
-  return Settle(context, slot, change, std::move(landing));
+  return Settle(context, slot, change, std::move(told), std::move(landing));
 }
 
 Result<> ApplyPart(ApplyContext& context, MirrorSlot& slot, const Change& change) {
@@ -180,8 +192,7 @@ Result<> ApplyPart(ApplyContext& context, MirrorSlot& slot, const Change& change
   slot.Uncount(context);
   Result<Landing> landing = LandPart(context, *part, slot.row, *current);
   const bool landed = landing.has_value();
-  slot.row.told = std::move(after);
-  DIRSYNC_CHECK(Settle(context, slot, change, std::move(landing)));
+  DIRSYNC_CHECK(Settle(context, slot, change, std::move(after), std::move(landing)));
   if (landed && change.kind == ChangeKind::kRename &&
       NeedsWholeToRename(context.input.settings.display_name_format))
     AskFor(context, change, "its display name is made of its name");
@@ -203,17 +214,17 @@ Result<bool> LandWaiting(ApplyContext& context, MirrorSlot& slot, const Change& 
   const Version now = std::exchange(context.version, slot.row.version);
   if (slot.row.version == now && *landing) --context.counts.quarantined;
   slot.Uncount(context);
-  Result<> settled = Settle(context, slot, change, std::move(*landing));
+  Result<> settled = Settle(context, slot, change, slot.row.told, std::move(*landing));
   context.version = now;
   DIRSYNC_CHECK(settled);
   return true;
 }
 
 Result<> KeepUnknown(ApplyContext& context, const Change& change) {
-  const Error unknown{ErrorCode::kUnknownChange,
-                      "change of kind " + std::to_string(change.unknown_kind) +
-                          " is not known to this version",
-                      {}};
+  const Error unknown{
+      ErrorCode::kUnknownChange,
+      "change of kind " + std::to_string(change.unknown_kind) + " is not known to this version",
+      {}};
   Quarantine(context, change, unknown);
   return {};
 }

@@ -21,9 +21,9 @@ constexpr std::string_view kLegalSymbols = "!#$%&'*+-/=?^_`{|}~.";
 constexpr std::uint32_t kAccentsFirst = 0xC0;
 // What the characters U+00C0 to U+00FF become; empty: left out.
 constexpr std::array<std::string_view, 64> kAccents = {
-    "A", "A", "A", "A", "A", "A", "AE", "C", "E", "E", "E", "E", "I", "I", "I", "I",
+    "A", "A", "A", "A", "A", "A", "AE", "C", "E", "E", "E", "E", "I", "I", "I",  "I",
     "D", "N", "O", "O", "O", "O", "O",  "",  "O", "U", "U", "U", "U", "Y", "TH", "ss",
-    "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i",
+    "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i",  "i",
     "d", "n", "o", "o", "o", "o", "o",  "",  "o", "u", "u", "u", "u", "y", "th", "y"};
 
 bool IsLetterOrDigit(char c) {

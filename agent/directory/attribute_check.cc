@@ -90,9 +90,10 @@ Result<const AttributeInfo*> CheckAttributeName(std::string_view name) {
   const bool canonical = info != nullptr && info->name == name;
   if (canonical && !IsPseudo(name)) return info;
   if (canonical) {
-    return Fail(ErrorCode::kInvalid, "check attribute " + std::string(name) +
-                                         ": it follows from the entry and is not stored",
-                "rename or move the entry instead");
+    return Fail(
+        ErrorCode::kInvalid,
+        "check attribute " + std::string(name) + ": it follows from the entry and is not stored",
+        "rename or move the entry instead");
   }
   DIRSYNC_TRY(wanted, CanonicalAttribute(name));
   if (wanted == name) return info;
@@ -102,8 +103,8 @@ Result<const AttributeInfo*> CheckAttributeName(std::string_view name) {
 
 Result<> CheckAttributes(const Attributes& attributes) {
   if (attributes.size() > limits::kAttributesPerEntry)
-    return Fail(ErrorCode::kTooLarge, "check attributes: more than " +
-                                          std::to_string(limits::kAttributesPerEntry));
+    return Fail(ErrorCode::kTooLarge,
+                "check attributes: more than " + std::to_string(limits::kAttributesPerEntry));
   std::size_t bytes = 0;
   for (const Attribute& attribute : attributes) DIRSYNC_CHECK(CheckAttribute(attribute, bytes));
   if (bytes > limits::kEntryBytes)

@@ -115,8 +115,8 @@ Result<std::string> Directory::UniqueAddress(const AddressTemplate& form,
     if (!holder || *holder == entry.id) return address;
   }
   return Fail(ErrorCode::kExists,
-              "generate " + form.type() + " address of \"" + Printable(entry.name) + "\": " +
-                  std::to_string(kAttemptsMax) + " tries, all taken",
+              "generate " + form.type() + " address of \"" + Printable(entry.name) +
+                  "\": " + std::to_string(kAttemptsMax) + " tries, all taken",
               "give it an address with --address " + form.type() + ":…");
 }
 
@@ -186,8 +186,8 @@ Result<Entry> Directory::Edit(const Entry& entry, const EntryEdit& edit) {
   }
   DIRSYNC_CHECK(ApplyValues(edit, fresh.attributes));
   DIRSYNC_CHECK(Complete(fresh));
-  const bool same = fresh.name == old.name && fresh.parent == old.parent &&
-                    fresh.attributes == old.attributes;
+  const bool same =
+      fresh.name == old.name && fresh.parent == old.parent && fresh.attributes == old.attributes;
   if (same) return std::move(old);
   DIRSYNC_CHECK(entries_.Update(fresh));
   if (old.entry_class == EntryClass::kContainer) container_id_.reset();

@@ -23,16 +23,16 @@ struct NewEntry {
   std::string container = "Recipients";  // ContainerDn() forms
   std::string name;
   std::optional<EntryId> id;  // load with EntryIds; else drawn
-  Attributes attributes;      // canonical names; Proxy-Addresses given here stay primary of their type
+  Attributes attributes;  // canonical names; Proxy-Addresses given here stay primary of their type
 };
 
 // What changes of a local entry.
 struct EntryEdit {
-  std::vector<Attribute> set;                   // replaces; no values = clears
-  std::vector<Attribute> add_values;            // besides those held
+  std::vector<Attribute> set;         // replaces; no values = clears
+  std::vector<Attribute> add_values;  // besides those held
   std::vector<Attribute> remove_values;
-  std::optional<std::string> name;              // rename
-  std::optional<std::string> container;         // move
+  std::optional<std::string> name;       // rename
+  std::optional<std::string> container;  // move
 };
 
 // Not thread-safe; one per transaction.

@@ -31,9 +31,10 @@ Result<Entry> Directory::ResolveDn(std::string_view text) const {
   DIRSYNC_TRY(dn, RebaseDn(basepoint_, {}, text));
   const bool ours = dn.IsWithin(basepoint_);
   if (!ours || dn.parts.size() == basepoint_.parts.size()) {
-    return Fail(ErrorCode::kNotFound, "find " + Printable(text) + ": " +
-                                          (ours ? "it is the site itself" : "not in this site"),
-                "name one below " + Printable(basepoint_.ToString()));
+    return Fail(
+        ErrorCode::kNotFound,
+        "find " + Printable(text) + ": " + (ours ? "it is the site itself" : "not in this site"),
+        "name one below " + Printable(basepoint_.ToString()));
   }
   const Rdn& last = dn.parts.back();
   DIRSYNC_TRY(parent, entries_.ContainerAt(basepoint_, dn.Parent()));

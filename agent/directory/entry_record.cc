@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint8_t kFormat = 1;
 constexpr std::uint8_t kHasOrigin = 1;
 constexpr std::uint8_t kIsDeleted = 2;
-constexpr std::size_t kHeadBytes = 96;    // everything but names and values, as a rule
+constexpr std::size_t kHeadBytes = 96;      // everything but names and values, as a rule
 constexpr std::size_t kValueHeadBytes = 3;  // length of a value
 
 std::size_t RoughSize(const Entry& entry) {

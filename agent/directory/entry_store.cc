@@ -177,7 +177,8 @@ Result<> EntryStore::CheckPlace(const Entry& entry) const {
   DIRSYNC_TRY(depth, containers_.DepthOf(entry.parent));
   DIRSYNC_TRY(height, containers_.HeightOf(entry.id));
   if (depth + height <= limits::kContainerDepth) return {};
-  return Fail(ErrorCode::kTooLarge, "store " + PathText(entry) + ": containers nested deeper than " +
+  return Fail(ErrorCode::kTooLarge, "store " + PathText(entry) +
+                                        ": containers nested deeper than " +
                                         std::to_string(limits::kContainerDepth));
 }
 
@@ -337,11 +338,9 @@ Result<Dn> EntryStore::DnOf(const Dn& basepoint, const Entry& entry) const {
 Result<EntryId> EntryStore::ContainerAt(const Dn& basepoint, const Dn& dn) const {
   const auto missing = [&dn](std::string hint) {
     return Fail(ErrorCode::kNotFound,
-                "find container " + Printable(dn.ToString()) + ": there is none",
-                std::move(hint));
+                "find container " + Printable(dn.ToString()) + ": there is none", std::move(hint));
   };
-  if (!dn.IsWithin(basepoint))
-    return missing("name one below " + Printable(basepoint.ToString()));
+  if (!dn.IsWithin(basepoint)) return missing("name one below " + Printable(basepoint.ToString()));
   EntryId at{};
   for (std::size_t i = basepoint.parts.size(); i < dn.parts.size(); ++i) {
     const Rdn& part = dn.parts[i];

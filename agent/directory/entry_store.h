@@ -50,7 +50,7 @@ class EntryStore {
   // Errors: kNotFound; kNotEmpty for a container with children.
   Result<> Bury(const EntryId& id);
   // Tombstone rows deleted before `until` are removed for good, at most limits::kStepRows a call;
-  // returns how many. MaxPurgedUsn rises (capture must then compare everything, B17).
+  // returns how many. MaxPurgedUsn rises (capture must then compare everything).
   Result<std::size_t> Purge(Instant until);
   Result<Usn> MaxPurgedUsn() const;
 

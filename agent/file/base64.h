@@ -6,6 +6,7 @@
 
 namespace dirsync {
 
+// Standard alphabet, with padding, without line ends.
 void AppendBase64(std::string& out, std::string_view bytes);
 
 // Into `bytes`, whose memory is reused. False for anything but whole groups of the standard

@@ -19,6 +19,7 @@ class ByteSource {
   virtual Result<> Read(std::uint64_t offset, std::size_t count, std::string& out) = 0;
 };
 
+// Bytes held in memory.
 class MemorySource : public ByteSource {
  public:
   explicit MemorySource(std::string bytes) : bytes_(std::move(bytes)) {}

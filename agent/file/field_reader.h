@@ -15,6 +15,7 @@ class FieldReader {
  public:
   explicit FieldReader(std::string_view rest) : rest_(rest) {}
 
+  // Exactly these characters.
   void Word(std::string_view word) {
     if (!rest_.starts_with(word)) return Fail();
     rest_.remove_prefix(word.size());

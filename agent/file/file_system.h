@@ -21,6 +21,7 @@ class FileOutput {
   virtual Result<> Sync() = 0;
 };
 
+// Names are paths as its user wrote them. Not thread-safe.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -31,6 +32,9 @@ class FileSystem {
   virtual Result<std::unique_ptr<FileOutput>> Create(const std::string& path) = 0;
   // Atomic; durable when it returns (the folder is synced). Replaces `to` if it is a regular file.
   virtual Result<> Rename(const std::string& from, const std::string& to) = 0;
+  // Whether a file may come to stand at `path`: nothing or a regular file is there, in a folder
+  // that exists. Asked before a commit that a rename depends on. Errors: kIo, kNotFound.
+  virtual Result<> CheckPlace(const std::string& path) = 0;
   virtual Result<> Remove(const std::string& path) = 0;  // absent: fine
   virtual bool Exists(const std::string& path) = 0;
   // Names of the regular files in the folder of `path` that begin with its last part, sorted.

@@ -22,12 +22,14 @@ struct ForeignRecord {
   std::string text;         // the record's lines as read, for FILE.err
 };
 
+// A record that was skipped: where, why, and its lines as read.
 struct ForeignError {
   std::uint64_t line = 0;
   std::string reason;
   std::string text;
 };
 
+// Sees records and errors in file order; an error of its own ends the reading.
 struct ForeignVisitor {
   std::function<Result<>(ForeignRecord&)> record;  // may take from it
   std::function<Result<>(const ForeignError&)> error;

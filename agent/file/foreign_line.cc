@@ -119,6 +119,8 @@ Result<std::string> ForeignText(std::string_view text) {
     if (!ParseAnyHex(text.substr(2), value)) return Bad("behind \\x stand not pairs of hex digits");
     return value;
   }
+  // Left over from line ends that were converted twice; a true one is written \x.
+  if (text.find('\r') != std::string_view::npos) return Bad("a carriage return inside the line");
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
     text = text.substr(1, text.size() - 2);
   value = text;

@@ -24,11 +24,14 @@ Result<FileNature> NatureOf(ByteSource& source);
 // kTruncated.
 Result<FileHeader> PeekSyncFile(ByteSource& source);
 
+// What pass 1 proved.
 struct VerifiedFile {
   FileHeader header;
   std::vector<FileBatch> batches;  // kChanges: in order, consecutive, digests chained
   FileTrailer trailer;
-  std::vector<Digest> blocks;  // of each limits::kFileBlockBytes of raw bytes
+  // For each limits::kFileBlockBytes of raw bytes the digest of all text up to the last line that
+  // ends within them; the last is trailer.text.
+  std::vector<Digest> blocks;
   std::uint64_t size = 0;
 };
 

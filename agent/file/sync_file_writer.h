@@ -10,13 +10,15 @@
 
 namespace dirsync {
 
-// Calls in order: kChanges: (BeginBatch Write*)+ Finish; kFull, kAdhoc: Write* Finish.
-// Not thread-safe. Lines end in CR LF. Errors are the sink's, or kTooLarge.
+// Calls in order: kChanges: (BeginBatch Write*)* Finish; kFull, kAdhoc: Write* Finish.
+// Not thread-safe. Lines end in CR LF. Errors are the sink's, kTooLarge, or kInvalid: calls out of
+// order, or what no line can say; a refused change or batch leaves no trace in the file.
 class SyncFileWriter {
  public:
   SyncFileWriter(FileHeader header, const SigningKey& key, ByteSink sink);
   ~SyncFileWriter();
 
+  // kChanges only: the changes that follow are of this batch.
   Result<> BeginBatch(const FileBatch& batch);
   // kFull, kAdhoc: changes of kind kAdd only. A rename becomes D + A with the same id.
   Result<> Write(const Change& change);

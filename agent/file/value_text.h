@@ -28,6 +28,7 @@ void AppendHex(std::string& out, std::string_view bytes);
 // Exactly `count` bytes from lower-case digits; false if `text` is anything else.
 bool ParseLowerHex(std::string_view text, std::uint8_t* bytes, std::size_t count);
 
+// An id of its whole length.
 template <std::size_t N, class Tag>
 bool ParseLowerHex(std::string_view text, FixedId<N, Tag>& id) {
   return ParseLowerHex(text, id.bytes.data(), N);

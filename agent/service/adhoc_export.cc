@@ -12,8 +12,6 @@
 namespace dirsync {
 namespace {
 
-using Visit = std::function<Result<>(const Change&)>;
-
 // Hands every live entry that is in scope to `visit`, in EntryId order.
 Result<> WalkEntries(Store& store, const Scope& scope,
                      const std::function<Result<>(const Entry&, const Change&)>& visit) {
@@ -31,21 +29,6 @@ Result<> WalkEntries(Store& store, const Scope& scope,
   return cursor->status();
 }
 
-// Containers by depth, then everything else: readers need parents before children.
-Result<> WalkScope(Store& store, const Scope& scope, const Visit& visit) {
-  std::map<std::pair<storage::Rank, EntryId>, Change> containers;
-  DIRSYNC_CHECK(WalkEntries(store, scope, [&](const Entry& entry, const Change& change) -> Result<> {
-    if (entry.entry_class != EntryClass::kContainer) return {};
-    DIRSYNC_TRY(rank, scope.RankOf(entry));
-    containers.emplace(std::pair(rank, entry.id), change);
-    return {};
-  }));
-  for (const auto& [key, change] : containers) DIRSYNC_CHECK(visit(change));
-  return WalkEntries(store, scope, [&](const Entry& entry, const Change& change) -> Result<> {
-    return entry.entry_class == EntryClass::kContainer ? Result<>() : visit(change);
-  });
-}
-
 // The stream's own file is never written over: it may be unread. Imports of F take F.adhoc too.
 Result<std::string> PlaceOf(Store& store, const RunRequest& request) {
   const std::string& path = request.settings.export_file;
@@ -55,6 +38,22 @@ Result<std::string> PlaceOf(Store& store, const RunRequest& request) {
 }
 
 }  // namespace
+
+Result<> WalkScope(Store& store, const Scope& scope,
+                   const std::function<Result<>(const Change&)>& visit) {
+  std::map<std::pair<storage::Rank, EntryId>, Change> containers;
+  DIRSYNC_CHECK(
+      WalkEntries(store, scope, [&](const Entry& entry, const Change& change) -> Result<> {
+        if (entry.entry_class != EntryClass::kContainer) return {};
+        DIRSYNC_TRY(rank, scope.RankOf(entry));
+        containers.emplace(std::pair(rank, entry.id), change);
+        return {};
+      }));
+  for (const auto& [key, change] : containers) DIRSYNC_CHECK(visit(change));
+  return WalkEntries(store, scope, [&](const Entry& entry, const Change& change) -> Result<> {
+    return entry.entry_class == EntryClass::kContainer ? Result<>() : visit(change);
+  });
+}
 
 Result<RunReport> ExportAdhoc(Store& store, const RunRequest& request) {
   RunReport report;

@@ -51,10 +51,10 @@ class InstanceDelete {
     DIRSYNC_TRY(owned, ListOwned(number));
     if (owned.empty()) return {};
     if (contacts_.empty())
-      return Fail(ErrorCode::kNotEmpty,
-                  "deleting " + name() + ": it owns " + std::to_string(owned.size()) +
-                      " entries here",
-                  "say what becomes of them: --contacts keep or --contacts delete");
+      return Fail(
+          ErrorCode::kNotEmpty,
+          "deleting " + name() + ": it owns " + std::to_string(owned.size()) + " entries here",
+          "say what becomes of them: --contacts keep or --contacts delete");
     if (contacts_ == "delete") DIRSYNC_CHECK(AskGate(number, owned));
     for (std::size_t from = 0; from < owned.size(); from += limits::kStepRows) {
       auto release = [&](storage::Transaction& transaction) {
@@ -127,9 +127,10 @@ class InstanceDelete {
   }
 
   Result<> DropRows(StreamNumber number) {
-    for (Table table : {Table::kStream, Table::kTold, Table::kOutbox, Table::kReader, Table::kMirror,
-                        Table::kDigest, Table::kWanted, Table::kHeld, Table::kQuarantine,
-                        Table::kForeign, Table::kAck, Table::kFile, Table::kBudget}) {
+    for (Table table :
+         {Table::kStream, Table::kTold, Table::kOutbox, Table::kReader, Table::kMirror,
+          Table::kDigest, Table::kWanted, Table::kHeld, Table::kQuarantine, Table::kForeign,
+          Table::kAck, Table::kFile, Table::kBudget}) {
       for (bool more = true; more;) {
         DIRSYNC_TRY(dropped, store_.Write([&](storage::Transaction& transaction) {
           return DropSome(transaction, table, number);

@@ -1,4 +1,4 @@
-// One run of an export instance. See DESIGN of the run in ARCHITECTURE.md, "Life of a change".
+// One run of an export instance: see "Life of a change" in ARCHITECTURE.md.
 #include <algorithm>
 
 #include "agent/core/capture.h"
@@ -80,8 +80,9 @@ Result<> ExportRun::Load() {
   DIRSYNC_TRY(number, request_.dry_run ? store_.Read(number_of) : store_.Write(number_of));
   DIRSYNC_TRY(state, LoadProducer(store_.storage(), number));
   const SiteProfile& profile = store_.profile();
-  state_ = state ? std::move(*state)
-                 : NewProducer(number, {profile.organization, profile.site, settings.name}, 1, ids_);
+  state_ = state
+               ? std::move(*state)
+               : NewProducer(number, {profile.organization, profile.site, settings.name}, 1, ids_);
   return {};
 }
 
@@ -102,8 +103,8 @@ Result<bool> ExportRun::CaptureOnce() {
   DIRSYNC_TRY(run, Capture(transaction, input, state_, ids_));
   bool more = run.more;
   for (const Change& change : run.changes) Count(change);
-  DIRSYNC_TRY(batches, NumberRun(transaction, std::move(run), state_, store_.key(),
-                                 store_.world().Now()));
+  DIRSYNC_TRY(batches,
+              NumberRun(transaction, std::move(run), state_, store_.key(), store_.world().Now()));
   if (request_.dry_run) return more;
   if (!batches.empty() && !full_) DIRSYNC_CHECK(WriteChanges(transaction, batches));
   StoreProducer(transaction, state_);
@@ -114,13 +115,20 @@ Result<bool> ExportRun::CaptureOnce() {
 
 void ExportRun::Count(const Change& change) {
   switch (change.kind) {
-    case ChangeKind::kAdd: ++report_.counts.added; break;
-    case ChangeKind::kModify: ++report_.counts.modified; break;
-    case ChangeKind::kRename: ++report_.counts.renamed; break;
-    case ChangeKind::kDelete: ++report_.counts.deleted; break;
+    case ChangeKind::kAdd:
+      ++report_.counts.added;
+      break;
+    case ChangeKind::kModify:
+      ++report_.counts.modified;
+      break;
+    case ChangeKind::kRename:
+      ++report_.counts.renamed;
+      break;
+    case ChangeKind::kDelete:
+      ++report_.counts.deleted;
+      break;
   }
-  if (request_.plan)
-    request_.plan({std::string(ChangeKindName(change.kind)), change.dn, ""});
+  if (request_.plan) request_.plan({std::string(ChangeKindName(change.kind)), change.dn, ""});
 }
 
 FileHeader ExportRun::Header(FileKind kind) const {
@@ -162,8 +170,7 @@ Result<> ExportRun::WriteChanges(storage::Transaction& transaction,
     FileBatch info{numbered.batch, numbered.digest, numbered.batch.changes.size()};
     info.batch.changes.clear();
     DIRSYNC_CHECK(file->writer().BeginBatch(info));
-    for (const Change& change : numbered.batch.changes)
-      DIRSYNC_CHECK(file->writer().Write(change));
+    for (const Change& change : numbered.batch.changes) DIRSYNC_CHECK(file->writer().Write(change));
   }
   DIRSYNC_CHECK(file->Close(state_.sum, state_.rows));
   state_.seen = true;
@@ -173,8 +180,8 @@ Result<> ExportRun::WriteChanges(storage::Transaction& transaction,
 // Acks and wants that moved since the last file go out even when there is nothing to tell.
 Result<> ExportRun::WriteRideAlong() {
   if (ride_.acks.empty() && ride_.wants.empty()) return {};
-  DIRSYNC_TRY(last, store_.storage().Get(
-                        storage::MetaKey("ride/" + std::to_string(state_.number))));
+  DIRSYNC_TRY(last,
+              store_.storage().Get(storage::MetaKey("ride/" + std::to_string(state_.number))));
   if (last && *last == ride_.digest().view()) return {};
   if (request_.dry_run) return {};
   storage::Transaction transaction(store_.storage());
@@ -185,8 +192,7 @@ Result<> ExportRun::WriteRideAlong() {
   return Publish();
 }
 
-Result<> ExportRun::CopyAll(const EntryStore& entries, const Scope& scope,
-                            SyncFileWriter& writer) {
+Result<> ExportRun::CopyAll(const EntryStore& entries, const Scope& scope, SyncFileWriter& writer) {
   FullCopy copy(store_.storage(), entries, scope, state_);
   Change change;
   std::uint64_t done = 0;
@@ -203,13 +209,18 @@ Result<> ExportRun::CopyAll(const EntryStore& entries, const Scope& scope,
 }
 
 Result<> ExportRun::WriteFull() {
-  if (request_.dry_run) {
-    report_.counts.added = state_.rows;
-    return {};
-  }
   storage::Transaction transaction(store_.storage());
   EntryStore entries(transaction, report_.time);
   DIRSYNC_TRY(scope, Scope::Make(entries, store_.profile(), request_.settings));
+  if (request_.dry_run) {
+    report_.counts = {};
+    report_.counts.added = state_.rows;
+    if (!request_.plan) return {};
+    return WalkScope(store_, scope, [&](const Change& change) -> Result<> {
+      request_.plan({"add", change.dn, ""});
+      return {};
+    });
+  }
   DIRSYNC_TRY(path, PlaceFile(transaction, state_.sequence, true, false));
   DIRSYNC_TRY(file, FileWrite::Begin(store_, path, Header(FileKind::kFull)));
   DIRSYNC_CHECK(CopyAll(entries, scope, file->writer()));

@@ -76,7 +76,8 @@ NextFile ChooseNextFile(const std::vector<OutboxFile>& files, const std::string&
     highest = std::max(highest, number);
   }
   NextFile next;
-  next.path = highest_with_changes == 0 ? path : path + "." + std::to_string(highest_with_changes + 1);
+  next.path =
+      highest_with_changes == 0 ? path : path + "." + std::to_string(highest_with_changes + 1);
   for (const OutboxFile& file : files) {
     std::uint64_t number = NumberIn(file.path, path);
     bool superseded = highest_with_changes == 0 || number > highest_with_changes;

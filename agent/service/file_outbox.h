@@ -15,12 +15,13 @@ namespace dirsync {
 // One file of a stream: value of a kFile row.
 struct OutboxFile {
   std::string path;
-  Sequence last = 0;     // of the batches it carries; what must be acked for it to be read
+  Sequence last = 0;  // of the batches it carries; what must be acked for it to be read
   bool full = false;
   bool empty = false;    // carries acks and wants only
   bool pending = false;  // committed, but not yet known to be renamed
 };
 
+// Rows of the stream, by path; and one of them written.
 Result<std::vector<OutboxFile>> ListOutboxFiles(const storage::ReadView& view,
                                                 storage::StreamNumber number);
 void PutOutboxFile(storage::Transaction& transaction, storage::StreamNumber number,

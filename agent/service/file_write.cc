@@ -8,6 +8,7 @@ Result<std::unique_ptr<FileWrite>> FileWrite::Begin(Store& store, const std::str
                                                     FileHeader header) {
   std::unique_ptr<FileWrite> write(new FileWrite);
   write->world_ = &store.world();
+  DIRSYNC_CHECK(store.world().files().CheckPlace(path));
   write->world_->Effect("create");
   DIRSYNC_TRY(output, store.world().files().Create(PartPath(path)));
   write->output_ = std::move(output);

@@ -23,8 +23,10 @@ bool IsRecordError(ErrorCode code) {
     case ErrorCode::kNotFound:
     case ErrorCode::kNotOurs:
     case ErrorCode::kNotEmpty:
-    case ErrorCode::kBadValue: return true;
-    default: return false;
+    case ErrorCode::kBadValue:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -98,6 +100,7 @@ Result<> ForeignImport::CountRecords() {
   };
   visitor.error = [](const ForeignError&) -> Result<> { return {}; };
   DIRSYNC_CHECK(ReadForeignFile(source_, visitor));
+  apply_.Begin(run_.Begin());
   return apply_.Judge(adds_, modifies_, deletes_);
 }
 
@@ -146,11 +149,7 @@ Result<> ForeignImport::Import() {
   run_.report.counts.Add(apply_.counts());
   DIRSYNC_CHECK(run_.Commit());
   if (run_.request.dry_run) return {};
-  DIRSYNC_CHECK(errors_.Close());
-  if (errors_.count() > 0)
-    run_.report.notes.push_back(std::to_string(errors_.count()) + " bad records are in " +
-                                Printable(path_) + ".err, each with its line and reason");
-  return {};
+  return errors_.Close();
 }
 
 }  // namespace

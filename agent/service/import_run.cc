@@ -149,6 +149,9 @@ Result<RunReport> RunImport(Store& store, const RunRequest& request) {
       continue;
     }
     run.Abort();
+    // Which of several files it was.
+    if (!done.error().message.contains(file.path))
+      done.error().message = "reading " + Printable(file.path) + ": " + done.error().message;
     if (done.error().code == ErrorCode::kAlreadyApplied) {
       run.report.file = file.path;
       run.report.notes.push_back(done.error().message);

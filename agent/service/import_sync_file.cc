@@ -62,9 +62,12 @@ Result<> SyncFileImport::Import() {
     for (std::string& note : notes) run_.report.notes.push_back(std::move(note));
   }
   switch (file_.header.kind) {
-    case FileKind::kChanges: return ApplyBatches();
-    case FileKind::kFull: return ApplyFull();
-    case FileKind::kAdhoc: return ApplyAdhocFile();
+    case FileKind::kChanges:
+      return ApplyBatches();
+    case FileKind::kFull:
+      return ApplyFull();
+    case FileKind::kAdhoc:
+      return ApplyAdhocFile();
   }
   return {};
 }
@@ -85,9 +88,9 @@ Result<> SyncFileImport::CheckSource(const FileHeader& header) const {
                         header.stream.site == state.stream.site
                   : header.stream == state.stream;
   if (!same)
-    return Refuse(ErrorCode::kWrongStream, "it is of stream " + header.stream.ToString() + ", and " +
-                                               Printable(run_.request.settings.name) + " reads " +
-                                               state.stream.ToString());
+    return Refuse(ErrorCode::kWrongStream, "it is of stream " + header.stream.ToString() +
+                                               ", and " + Printable(run_.request.settings.name) +
+                                               " reads " + state.stream.ToString());
   return {};
 }
 
@@ -144,6 +147,7 @@ Result<> SyncFileImport::Bind() {
   run_.state.source = SourceKind::kStream;
   run_.state.stream = header.stream;
   run_.state.signer = header.signer;
+  if (run_.request.dry_run) return {};
   run_.report.notes.push_back("first import of " + header.stream.ToString() + ": pinned key " +
                               fingerprint + " (compare it with `dirsync version` at " +
                               header.stream.site + ")");
@@ -166,16 +170,18 @@ Result<> SyncFileImport::JudgeBatch(const FileBatch& info, Follows* follows) con
   const Batch& batch = info.batch;
   std::optional<Position> start;
   if (batch.kind == BatchKind::kStart) start = batch.previous_epoch;
-  DIRSYNC_TRY(verdict, Judge(run_.Begin(), run_.state,
-                             {batch.epoch, batch.sequence, info.digest}, batch.previous, start));
+  DIRSYNC_TRY(verdict, Judge(run_.Begin(), run_.state, {batch.epoch, batch.sequence, info.digest},
+                             batch.previous, start));
   *follows = verdict;
   const std::string& site = run_.state.stream.site;
   const std::string full = "at " + site + ": dirsync run " + run_.state.stream.instance + " --full";
   switch (verdict) {
     case Follows::kNext:
     case Follows::kRepeat:
-    case Follows::kNewEpoch: return {};
-    case Follows::kGap: return Gap(batch.sequence);
+    case Follows::kNewEpoch:
+      return {};
+    case Follows::kGap:
+      return Gap(batch.sequence);
     case Follows::kFork:
       return Refuse(ErrorCode::kFork,
                     "batch " + std::to_string(batch.sequence) + " differs from what " + site +
@@ -186,10 +192,10 @@ Result<> SyncFileImport::JudgeBatch(const FileBatch& info, Follows* follows) con
                                               "; " + site + " is in epoch " +
                                               std::to_string(run_.state.cursor.epoch.counter));
     case Follows::kEpochChanged:
-      return Refuse(ErrorCode::kEpochChanged,
-                    "epoch " + std::to_string(batch.epoch.counter) +
-                        " does not begin where this site stands",
-                    full);
+      return Refuse(
+          ErrorCode::kEpochChanged,
+          "epoch " + std::to_string(batch.epoch.counter) + " does not begin where this site stands",
+          full);
   }
   return {};
 }
@@ -220,8 +226,8 @@ Result<> SyncFileImport::ApplyOneBatch(SyncFileRecords& records, SyncFileRecords
 Result<> SyncFileImport::ApplyBatches() {
   if (file_.batches.empty()) return run_.Commit();
   const Batch& last = file_.batches.back().batch;
-  bool repeat = last.epoch == run_.state.cursor.epoch &&
-                last.sequence <= run_.state.cursor.sequence;
+  bool repeat =
+      last.epoch == run_.state.cursor.epoch && last.sequence <= run_.state.cursor.sequence;
   SyncFileRecords records(source_, file_);
   SyncFileRecords::Record record;
   DIRSYNC_TRY(more, records.Next(record));
@@ -306,8 +312,9 @@ Result<> SyncFileImport::ApplyAdhocFile() {
   adhoc.stream = {file_.header.stream.organization, site, ""};
   if (run_.state.source != SourceKind::kStream && !adhoc.signer.is_zero() &&
       adhoc.signer != file_.header.signer)
-    return Refuse(ErrorCode::kKeyChanged, "signed by " + Fingerprint(file_.header.signer) + ", and " +
-                                              Fingerprint(adhoc.signer) + " is pinned for " + site);
+    return Refuse(ErrorCode::kKeyChanged, "signed by " + Fingerprint(file_.header.signer) +
+                                              ", and " + Fingerprint(adhoc.signer) +
+                                              " is pinned for " + site);
   adhoc.signer = file_.header.signer;
   adhoc.terms = file_.header.terms;
   SyncFileRecords records(source_, file_);

@@ -23,10 +23,14 @@ EntryClass ClassOf(const LdifRecord& record) {
 
 std::string_view ClassObject(EntryClass entry_class) {
   switch (entry_class) {
-    case EntryClass::kContainer: return "container";
-    case EntryClass::kCustomRecipient: return "contact";
-    case EntryClass::kDistributionList: return "groupOfNames";
-    case EntryClass::kMailbox: break;
+    case EntryClass::kContainer:
+      return "container";
+    case EntryClass::kCustomRecipient:
+      return "contact";
+    case EntryClass::kDistributionList:
+      return "groupOfNames";
+    case EntryClass::kMailbox:
+      break;
   }
   return "inetOrgPerson";
 }
@@ -36,7 +40,8 @@ Result<EntryId> ParseId(std::string_view text) {
   for (char c : text)
     if (c != '-') digits.push_back(c);
   auto id = EntryId::FromHex(digits);
-  if (!id) return Fail(ErrorCode::kInvalid, "reading EntryId " + Printable(text) + ": no 32 digits");
+  if (!id)
+    return Fail(ErrorCode::kInvalid, "reading EntryId " + Printable(text) + ": no 32 digits");
   return *id;
 }
 
@@ -50,7 +55,8 @@ class ValueCollector {
   }
   void Add(std::string_view name, std::string value) {
     std::vector<std::string>* values = Find(name);
-    if (values == nullptr) values = &attributes_.emplace_back(Attribute{std::string(name), {}}).values;
+    if (values == nullptr)
+      values = &attributes_.emplace_back(Attribute{std::string(name), {}}).values;
     values->push_back(std::move(value));
   }
   Attributes Take() {
@@ -109,11 +115,11 @@ Result<Dn> DnOfLdap(const SiteProfile& profile, std::string_view text) {
   Dn dn = profile.basepoint();
   bool outer = true;  // the site's own parts and dc= stand outside all containers
   for (const LdapRdn& part : parts) {
-    if (outer && (EqualsIgnoreCase(part.type, "dc") ||
-                  (EqualsIgnoreCase(part.type, "o") &&
-                   FoldName(part.value) == FoldName(profile.organization)) ||
-                  (EqualsIgnoreCase(part.type, "ou") &&
-                   FoldName(part.value) == FoldName(profile.site))))
+    if (outer &&
+        (EqualsIgnoreCase(part.type, "dc") ||
+         (EqualsIgnoreCase(part.type, "o") &&
+          FoldName(part.value) == FoldName(profile.organization)) ||
+         (EqualsIgnoreCase(part.type, "ou") && FoldName(part.value) == FoldName(profile.site))))
       continue;
     outer = false;
     DIRSYNC_CHECK(CheckName("name", part.value));

@@ -73,8 +73,8 @@ class Load {
 Directory& Load::directory() {
   if (!transaction_) {
     transaction_ = std::make_unique<storage::Transaction>(store_.storage());
-    directory_ = std::make_unique<Directory>(*transaction_, store_.profile(), ids_,
-                                             store_.world().Now());
+    directory_ =
+        std::make_unique<Directory>(*transaction_, store_.profile(), ids_, store_.world().Now());
   }
   return *directory_;
 }

@@ -9,16 +9,15 @@ namespace {
 
 constexpr std::size_t kLinesKept = 10000;
 
-std::string PlanKey(std::string_view id) {
-  return storage::ProgressKey("plan/" + std::string(id));
-}
+std::string PlanKey(std::string_view id) { return storage::ProgressKey("plan/" + std::string(id)); }
 
 }  // namespace
 
 Result<Plan> MakePlan(Store& store, const RunRequest& request, Direction direction) {
   Plan plan;
   DigestStream digest;
-  digest.Update(request.settings.name + (direction == Direction::kExport ? "\nexport" : "\nimport"));
+  digest.Update(request.settings.name +
+                (direction == Direction::kExport ? "\nexport" : "\nimport"));
   if (request.full) digest.Update("\nfull");
   RunRequest dry = request;
   dry.dry_run = true;

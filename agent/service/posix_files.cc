@@ -53,7 +53,7 @@ Result<> SyncFolder(const std::string& folder) {
 }
 
 Result<> CheckRegular(const std::string& path, int fd, std::uint64_t* size) {
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0) return std::unexpected(FileError("opening", path, errno));
   if (S_ISREG(info.st_mode)) {
     if (size != nullptr) *size = static_cast<std::uint64_t>(info.st_size);
@@ -119,7 +119,7 @@ class DiskOutput : public FileOutput {
 }  // namespace
 
 Error FileError(std::string_view operation, const std::string& path, int error_number) {
-  ErrorCode code = error_number == ENOENT || error_number == ENOTDIR ? ErrorCode::kNotFound
+  ErrorCode code = error_number == ENOENT || error_number == ENOTDIR  ? ErrorCode::kNotFound
                    : error_number == ENOSPC || error_number == EDQUOT ? ErrorCode::kDiskFull
                                                                       : ErrorCode::kIo;
   std::string cause = std::strerror(error_number);
@@ -148,11 +148,18 @@ Result<std::unique_ptr<FileOutput>> PosixFiles::Create(const std::string& path) 
   return std::make_unique<DiskOutput>(std::move(fd), path);
 }
 
-Result<> PosixFiles::Rename(const std::string& from, const std::string& to) {
-  struct stat info {};
-  if (lstat(to.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-    return Fail(ErrorCode::kIo, "replacing " + Printable(to) + ": it is no regular file",
+Result<> PosixFiles::CheckPlace(const std::string& path) {
+  struct stat info{};
+  if (stat(FolderOf(path).c_str(), &info) != 0)
+    return std::unexpected(FileError("writing to folder", FolderOf(path), errno));
+  if (lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return Fail(ErrorCode::kIo, "replacing " + Printable(path) + ": it is no regular file",
                 "remove it, or name another file");
+  return {};
+}
+
+Result<> PosixFiles::Rename(const std::string& from, const std::string& to) {
+  DIRSYNC_CHECK(CheckPlace(to));
   if (rename(from.c_str(), to.c_str()) != 0)
     return std::unexpected(FileError("renaming to", to, errno));
   return SyncFolder(FolderOf(to));
@@ -165,7 +172,7 @@ Result<> PosixFiles::Remove(const std::string& path) {
 }
 
 bool PosixFiles::Exists(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return lstat(path.c_str(), &info) == 0;
 }
 
@@ -178,7 +185,7 @@ Result<std::vector<std::string>> PosixFiles::ListBeginning(const std::string& pa
   while (dirent* item = readdir(handle)) {
     std::string_view name = item->d_name;
     if (!name.starts_with(prefix)) continue;
-    struct stat info {};
+    struct stat info{};
     if (fstatat(dirfd(handle), item->d_name, &info, 0) == 0 && S_ISREG(info.st_mode))
       names.emplace_back(name);
   }

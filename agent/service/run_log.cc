@@ -44,9 +44,9 @@ Result<RunReport> Decode(std::string_view row) {
   report.direction = static_cast<Direction>(in.U8());
   report.time = FromMillis(static_cast<std::int64_t>(in.Varint()));
   ApplyCounts& c = report.counts;
-  for (std::uint64_t* n : {&c.added, &c.modified, &c.renamed, &c.deleted, &c.unchanged, &c.held,
-                           &c.quarantined, &c.wanted, &c.adopted, &c.superseded,
-                           &report.bad_records})
+  for (std::uint64_t* n :
+       {&c.added, &c.modified, &c.renamed, &c.deleted, &c.unchanged, &c.held, &c.quarantined,
+        &c.wanted, &c.adopted, &c.superseded, &report.bad_records})
     *n = in.Varint();
   report.stream = in.Bytes();
   report.epoch.counter = in.Varint();

@@ -22,11 +22,11 @@ Result<> MakeFolder(const std::string& path, unsigned mode) {
 }
 
 Result<SigningKey> ReadKey(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   std::string file = KeyPath(path);
   if (stat(file.c_str(), &info) != 0)
-    return Fail(ErrorCode::kConfiguration, "reading the site's key " + Printable(file) +
-                                               ": it is missing",
+    return Fail(ErrorCode::kConfiguration,
+                "reading the site's key " + Printable(file) + ": it is missing",
                 "restore it from a backup; without it other sites refuse this site's files");
   if ((info.st_mode & 077) != 0)
     return Fail(ErrorCode::kConfiguration,
@@ -91,8 +91,11 @@ Result<std::unique_ptr<Store>> Store::Over(World& world, std::shared_ptr<storage
     transaction.Put(storage::MetaKey("site"), profile.Encode());
     IdSource ids = MakeIds(world);
     Directory directory(transaction, store->profile(), ids, world.Now());
-    NewEntry recipients{.entry_class = EntryClass::kContainer, .container = "",
-                        .name = "Recipients", .id = {}, .attributes = {}};
+    NewEntry recipients{.entry_class = EntryClass::kContainer,
+                        .container = "",
+                        .name = "Recipients",
+                        .id = {},
+                        .attributes = {}};
     DIRSYNC_CHECK(directory.Add(recipients));
     return {};
   }));

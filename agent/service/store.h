@@ -42,8 +42,7 @@ class Store {
     storage::Transaction transaction(*storage_);
     auto result = write(transaction);
     if (!result) return result;
-    if (auto committed = Commit(transaction); !committed)
-      return std::unexpected(committed.error());
+    if (auto committed = Commit(transaction); !committed) return std::unexpected(committed.error());
     return result;
   }
   // Runs `read(transaction)` and drops whatever it wrote.

@@ -9,9 +9,11 @@
 
 namespace dirsync {
 
+// Not thread-safe.
 class World {
  public:
   virtual ~World() = default;
+  // Wall clock; may go back.
   virtual Instant Now() = 0;
   // `count` bytes that cannot be guessed.
   virtual std::string Random(std::size_t count) = 0;

@@ -12,6 +12,7 @@
 
 namespace dirsync {
 
+// Two lower-case digits a byte.
 std::string ToHex(std::string_view bytes);
 // Even number of hex digits of either case; else nullopt.
 std::optional<std::string> FromHex(std::string_view text);

@@ -57,6 +57,7 @@ class SigningKey {
   PublicKey public_key_;
 };
 
+// Whether `signature` is of `message` by the holder of `key`.
 bool Verify(const PublicKey& key, std::string_view message, const Signature& signature);
 
 // What people compare by voice: the first 16 bytes of the key's digest, "a1b2-c3d4-…" (8 groups).

@@ -25,6 +25,7 @@ enum class AttributeOperation : std::uint8_t {
   kRemove = 3,  // these values no longer
 };
 
+// What a change says of one attribute.
 struct AttributeChange {
   std::string name;
   AttributeOperation operation = AttributeOperation::kSet;

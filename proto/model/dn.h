@@ -19,6 +19,7 @@ struct Rdn {
 struct Dn {
   std::vector<Rdn> parts;
 
+  // "/o=Testorg/ou=Site1/cn=Recipients", escaped; "/" without parts.
   std::string ToString() const;
   // Comparison form: types lower case, values folded (FoldName).
   std::string Folded() const;

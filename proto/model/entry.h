@@ -66,6 +66,7 @@ struct Reference {
   static std::optional<Reference> Parse(std::string_view text);
 };
 
+// An entry as its directory holds it, live or tombstone.
 struct Entry {
   EntryId id;
   EntryClass entry_class = EntryClass::kMailbox;

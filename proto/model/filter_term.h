@@ -46,6 +46,7 @@ struct FilterTerm {
   std::vector<std::string> middle;
   std::string last;
 
+  // By the rules of Filter::Matches.
   bool Matches(const Entry& entry) const;
 
  private:

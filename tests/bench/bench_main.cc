@@ -38,8 +38,8 @@ double PeakMib() {
 
 // "PHASE SECONDS COUNT PEAK_MIB" for tests/bench/run.
 void Report(const std::string& phase, double seconds, std::uint64_t count) {
-  std::printf("%s %.6f %llu %.0f\n", phase.c_str(), seconds,
-              static_cast<unsigned long long>(count), PeakMib());
+  std::printf("%s %.6f %llu %.0f\n", phase.c_str(), seconds, static_cast<unsigned long long>(count),
+              PeakMib());
 }
 
 [[noreturn]] void Die(const Error& error) {
@@ -72,8 +72,9 @@ void MakeLdif(const std::string& path, std::uint64_t entries) {
   for (std::uint64_t i = 0; i < entries; ++i) {
     std::string n = std::to_string(i);
     std::string given = word(6), family = word(8);
-    out << "dn: cn=mbx" << n << ",cn=Recipients,ou=Site1,o=Testorg\nobjectClass: inetOrgPerson\ncn: mbx"
-        << n << "\ndisplayName: " << given << " " << family << " " << n << "\ngivenName: " << given
+    out << "dn: cn=mbx" << n
+        << ",cn=Recipients,ou=Site1,o=Testorg\nobjectClass: inetOrgPerson\ncn: mbx" << n
+        << "\ndisplayName: " << given << " " << family << " " << n << "\ngivenName: " << given
         << "\nsn: " << family << "\ntelephoneNumber: +49 30 " << random() % 10000000
         << "\nmobile: +49 170 " << random() % 10000000 << "\ntitle: " << word(18)
         << "\ncompany: " << word(24) << "\ndepartment: " << word(22)

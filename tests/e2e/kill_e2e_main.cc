@@ -78,7 +78,8 @@ class KillTest {
     ++(outcome.killed ? killed_ : survived_);
     Must(store, words);
     for (const auto& file : fs::directory_iterator(folder_))
-      if (file.path().extension() == ".part") Wrong("half a file is there: " + file.path().string());
+      if (file.path().extension() == ".part")
+        Wrong("half a file is there: " + file.path().string());
   }
 
   void Init(const std::string& store, const std::string& site) {

@@ -19,8 +19,7 @@ using Clock = std::chrono::steady_clock;
   dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
-  if (kill.effect != 0)
-    setenv("DIRSYNC_KILL_AT", ("*:" + std::to_string(kill.effect)).c_str(), 1);
+  if (kill.effect != 0) setenv("DIRSYNC_KILL_AT", ("*:" + std::to_string(kill.effect)).c_str(), 1);
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

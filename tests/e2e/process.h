@@ -10,8 +10,8 @@ namespace dirsync::e2e {
 struct Outcome {
   int exit_status = 0;  // of a normal end
   bool killed = false;
-  std::string output;   // stdout
-  std::string errors;   // stderr
+  std::string output;  // stdout
+  std::string errors;  // stderr
 };
 
 struct Kill {

@@ -125,7 +125,9 @@ class Scanner {
     const bool assigns = std::regex_search(head_, std::regex("[^=!<>]= ?[^=]"));
     const bool special = head_.ends_with("= default") || head_.ends_with("= delete");
     const bool pure = head_.ends_with("= 0");
-    if (head_.find('(') != std::string::npos && !special && (pure || !assigns)) Declare(false);
+    const bool function = WithoutTemplates(head_).find('(') != std::string::npos &&
+                          !head_.starts_with("static_assert") && !head_.starts_with("using ");
+    if (function && !special && (pure || !assigns)) Declare(false);
     ClearHead();
   }
 

@@ -73,8 +73,9 @@ int RunTranscript(const std::string& path, bool rewrite) {
     if (output == step.output) continue;
     ++differences;
     if (!rewrite)
-      std::cout << path << ":\n$ " << step.command << "\n--- expected\n" << step.output
-                << "\n--- printed\n" << output << "\n---\n";
+      std::cout << path << ":\n$ " << step.command << "\n--- expected\n"
+                << step.output << "\n--- printed\n"
+                << output << "\n---\n";
     step.output = output;
   }
   std::error_code ignored;

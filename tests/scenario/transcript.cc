@@ -63,12 +63,13 @@ std::string Neutralizer::Neutral(const std::string& text) {
   for (std::size_t at = whole.find(folder_); at != std::string::npos; at = whole.find(folder_))
     whole.replace(at, folder_.size(), "<folder>");
   static const std::regex kVolatile(
-      "([0-9a-f]{4}(-[0-9a-f]{4}){7})"                       // fingerprint
+      "([0-9a-f]{4}(-[0-9a-f]{4}){7})"                             // fingerprint
       "|([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"  // time
-      "|([0-9A-Za-z+/]{86}==|[0-9a-f]{128})"                 // signature
-      "|([0-9a-f]{64})"                                      // digest, key
-      "|([0-9a-f]{32})"                                      // id, sum
-      "|\\b([0-9a-f]{16})\\b");                              // plan
+      "|([0-9A-Za-z+/]{86}==|[0-9a-f]{128})"                       // signature
+      "|([0-9a-f]{64})"                                            // digest, key
+      "|([0-9a-f]{32})"                                            // id, sum
+      "|\\b([0-9a-f]{16})\\b"                                      // plan
+      "|(process [0-9]+)");
   std::string out;
   auto last = whole.cbegin();
   for (std::sregex_iterator i(whole.begin(), whole.end(), kVolatile), end; i != end; ++i) {
@@ -80,6 +81,7 @@ std::string Neutralizer::Neutral(const std::string& text) {
     if (match[5].matched) out += NameOf("digest", match[0]);
     if (match[6].matched) out += NameOf("id", match[0]);
     if (match[7].matched) out += NameOf("plan", match[0]);
+    if (match[8].matched) out += "process <number>";
     last = match[0].second;
   }
   return out.append(last, whole.cend());

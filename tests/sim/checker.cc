@@ -71,9 +71,10 @@ void Checker::Problem(std::size_t site, const std::string& text) {
 
 Checker::EntryMap Checker::EntriesOf(Site& site) {
   EntryMap entries;
-  EachRow(site, storage::TableRange(Table::kEntry), [&](std::string_view key, std::string_view row) {
-    if (auto entry = DecodeEntry(IdAtEnd(key), row)) entries[entry->id] = std::move(*entry);
-  });
+  EachRow(site, storage::TableRange(Table::kEntry),
+          [&](std::string_view key, std::string_view row) {
+            if (auto entry = DecodeEntry(IdAtEnd(key), row)) entries[entry->id] = std::move(*entry);
+          });
   return entries;
 }
 
@@ -222,8 +223,8 @@ void Checker::CheckDeletes(std::size_t index) {
   for (auto& [id, before] : before_import_) {
     if (!before.origin || before.is_deleted() || !now[id].is_deleted()) continue;
     if (!untold_.contains({before.origin->site, before.origin->id}))
-      Problem(index, "I5: deleted " + before.name + ", which " + before.origin->site +
-                         " never dropped");
+      Problem(index,
+              "I5: deleted " + before.name + ", which " + before.origin->site + " never dropped");
   }
 }
 
@@ -266,10 +267,10 @@ void Checker::CheckPair(std::size_t from_index, std::size_t to_index) {
               bool occupied = mirror->status == MirrorStatus::kHeld &&
                               mirror->told.entry_class == EntryClass::kContainer;
               if (mirror->status != MirrorStatus::kKept && !occupied)
-                Problem(to_index, "I4: still has an entry that " + from.name + " dropped: " +
-                                      Describe(from, id) + "; here (status " +
-                                      std::to_string(static_cast<int>(mirror->status)) + "): " +
-                                      Describe(to, mirror->local));
+                Problem(to_index, "I4: still has an entry that " + from.name +
+                                      " dropped: " + Describe(from, id) + "; here (status " +
+                                      std::to_string(static_cast<int>(mirror->status)) +
+                                      "): " + Describe(to, mirror->local));
               return;
             }
             Change change = expected->second;

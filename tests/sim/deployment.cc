@@ -121,7 +121,8 @@ std::vector<Entry> Deployment::LocalEntries(Site& site) const {
 }
 
 void Deployment::AddPerson(Site& site) {
-  static const char* const kContainers[] = {"Recipients", "Recipients", "Recipients/cn=Sub", "Other"};
+  static const char* const kContainers[] = {"Recipients", "Recipients", "Recipients/cn=Sub",
+                                            "Other"};
   NewEntry person;
   person.entry_class = Draw(8) == 0 ? EntryClass::kDistributionList : EntryClass::kMailbox;
   person.container = kContainers[Draw(4)];
@@ -155,12 +156,23 @@ void Deployment::ChangePerson(Site& site, const Entry& person) {
   WithDirectory(site, [&](Directory& d) -> Result<> {
     EntryEdit edit;
     switch (Draw(7)) {
-      case 0: return d.Delete(person);
-      case 1: edit.name = Name(Draw(kNames)); break;
-      case 2: edit.container = Draw(2) == 0 ? "Recipients" : "Other"; break;
-      case 3: edit.set.push_back({"Telephone-Office", {}}); break;
-      case 4: edit.set.push_back({std::string(attribute::kHideFromAb), {Draw(2) == 0 ? "1" : "0"}}); break;
-      default: edit.set.push_back({"Display-Name", {"d" + std::to_string(Draw(50))}}); break;
+      case 0:
+        return d.Delete(person);
+      case 1:
+        edit.name = Name(Draw(kNames));
+        break;
+      case 2:
+        edit.container = Draw(2) == 0 ? "Recipients" : "Other";
+        break;
+      case 3:
+        edit.set.push_back({"Telephone-Office", {}});
+        break;
+      case 4:
+        edit.set.push_back({std::string(attribute::kHideFromAb), {Draw(2) == 0 ? "1" : "0"}});
+        break;
+      default:
+        edit.set.push_back({"Display-Name", {"d" + std::to_string(Draw(50))}});
+        break;
     }
     DIRSYNC_CHECK(d.Edit(person, edit));
     return {};
@@ -197,8 +209,7 @@ void Deployment::Export(Site& site, bool full) {
     request.settings = std::move(*settings);
     request.full = full;
     auto report = RunExport(*site.store, request);
-    last_ = report ? report->file + " " + std::to_string(report->sequence)
-                   : report.error().message;
+    last_ = report ? report->file + " " + std::to_string(report->sequence) : report.error().message;
   });
 }
 
@@ -244,12 +255,18 @@ void Deployment::ChangeScope(Site& site) {
   (void)site.store->Write([&](storage::Transaction& transaction) -> Result<> {
     DIRSYNC_TRY(settings, LoadInstance(transaction, "PEOPLE"));
     switch (Draw(4)) {
-      case 0: settings.subs = !settings.subs; break;
-      case 1: settings.containers = {"Recipients", "Other"}; break;
-      case 2: settings.containers = {"Recipients"}; break;
+      case 0:
+        settings.subs = !settings.subs;
+        break;
+      case 1:
+        settings.containers = {"Recipients", "Other"};
+        break;
+      case 2:
+        settings.containers = {"Recipients"};
+        break;
       default:
-        settings.attributes = Draw(2) == 0 ? std::vector<std::string>{"*"}
-                                           : std::vector<std::string>{"Display-Name"};
+        settings.attributes =
+            Draw(2) == 0 ? std::vector<std::string>{"*"} : std::vector<std::string>{"Display-Name"};
     }
     StoreInstance(transaction, settings);
     trace.push_back(site.name + " scope: " + Join(settings.containers, "+") +

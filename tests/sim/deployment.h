@@ -47,8 +47,8 @@ class Deployment {
   void EditDirectory(Site& site);
   void Export(Site& site, bool full);
   void Import(Site& site, std::size_t from);
-  void PickUp(std::size_t from);                       // into the bag
-  void Deliver(std::size_t to, const Carried& file);   // from the bag
+  void PickUp(std::size_t from);                      // into the bag
+  void Deliver(std::size_t to, const Carried& file);  // from the bag
   void DeliverMangled(std::size_t to, const Carried& file);
   void ChangeScope(Site& site);
   void Review(Site& site);  // approves or rejects held deletes, retries quarantine

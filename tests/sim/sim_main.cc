@@ -1,5 +1,5 @@
-// dirsync_sim: seeded schedules of a deployment that exchanges files. A failing seed is printed with
-// its trace; `dirsync_sim --seed N` plays it again.
+// dirsync_sim: seeded schedules of a deployment that exchanges files. A failing seed is printed
+// with its trace; `dirsync_sim --seed N` plays it again.
 //
 //   dirsync_sim --seeds N [--first F] [--seconds S] [--steps K]
 //
@@ -35,8 +35,9 @@ void Step(Deployment& d, Checker& checker, Totals& totals) {
     d.PickUp(actor);
     if (!d.bag().empty()) {
       // Mostly what was picked up last; now and then something old.
-      std::size_t which = d.Draw(4) == 0 ? d.Draw(d.bag().size())
-                                         : d.bag().size() - 1 - d.Draw(std::min<std::size_t>(3, d.bag().size()));
+      std::size_t which =
+          d.Draw(4) == 0 ? d.Draw(d.bag().size())
+                         : d.bag().size() - 1 - d.Draw(std::min<std::size_t>(3, d.bag().size()));
       const Carried& file = d.bag()[which];
       std::size_t to = d.Draw(d.sites().size());
       if (d.Draw(8) == 0) {

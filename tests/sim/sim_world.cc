@@ -32,7 +32,8 @@ Result<std::unique_ptr<FileOutput>> SimDisk::Create(const std::string& path) {
 
 Result<> SimDisk::Rename(const std::string& from, const std::string& to) {
   auto file = files_.find(from);
-  if (file == files_.end()) return Fail(ErrorCode::kNotFound, "renaming " + from + ": no such file");
+  if (file == files_.end())
+    return Fail(ErrorCode::kNotFound, "renaming " + from + ": no such file");
   files_[to] = std::move(file->second);
   files_.erase(from);
   return {};

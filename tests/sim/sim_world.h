@@ -20,6 +20,7 @@ class SimDisk : public FileSystem {
   Result<std::unique_ptr<ByteSource>> Open(const std::string& path) override;
   Result<std::unique_ptr<FileOutput>> Create(const std::string& path) override;
   Result<> Rename(const std::string& from, const std::string& to) override;
+  Result<> CheckPlace(const std::string&) override { return {}; }
   Result<> Remove(const std::string& path) override;
   bool Exists(const std::string& path) override;
   Result<std::vector<std::string>> ListBeginning(const std::string& path) override;

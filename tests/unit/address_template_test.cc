@@ -59,8 +59,9 @@ TEST(AddressTemplate, IllegalLiteralsAreRefused) {
 TEST(AddressTemplate, AnErrorNamesPositionAndCause) {
   const auto parsed = AddressTemplate::Parse("EDK:%m%x@s1.example");
   ASSERT_FALSE(parsed.has_value());
-  EXPECT_EQ(parsed.error().message,
-            "parse address template \"EDK:%m%x@s1.example\": byte 3: unknown or incomplete % letter");
+  EXPECT_EQ(
+      parsed.error().message,
+      "parse address template \"EDK:%m%x@s1.example\": byte 3: unknown or incomplete % letter");
 }
 
 TEST(AddressTemplate, DomainsThatLeaveNoRoomAreRefused) {

@@ -89,8 +89,8 @@ TEST_F(ApplyTest, AClearedAttributeGoes) {
 }
 
 TEST_F(ApplyTest, AWholeEntryClearsWhatItNoLongerHasButNotWhatWasNeverTold) {
-  const EntryId contact = reader_.AddLocal(1, EntryClass::kCustomRecipient, "Old", {},
-                                           "EDK:Anna@Site1.Testorg.com");
+  const EntryId contact =
+      reader_.AddLocal(1, EntryClass::kCustomRecipient, "Old", {}, "EDK:Anna@Site1.Testorg.com");
   storage::Transaction transaction(reader_.storage);
   EntryStore entries(transaction, reader_.now);
   Entry old = entries.Get(contact).value().value();
@@ -278,6 +278,19 @@ TEST_F(ApplyTest, AModifyIntoATakenAddressLeavesTheEntryAsItWas) {
   EXPECT_FALSE(reader_.Here(IdOf(1)));
 }
 
+TEST_F(ApplyTest, WhatWasDroppedWhileTheEntryWasOutIsClearedWhenItLands) {
+  reader_.Must(source_.AddAll({Person(1, "Anna")}));
+  Change bad = Person(1, "Anna");
+  EraseValue(bad, "Title");
+  SetValue(bad, "City", {"two", "values"});
+  EXPECT_EQ(reader_.Must(source_.AddAll({bad})).quarantined, 1u);
+  EXPECT_EQ(Value(1, "Title"), "Engineer");
+  EraseValue(bad, "City");
+  EXPECT_EQ(reader_.Must(source_.AddAll({bad})).modified, 1u);
+  EXPECT_EQ(Value(1, "Title"), "");
+  EXPECT_TRUE(reader_.Mirror(IdOf(1))->stale.empty());
+}
+
 TEST_F(ApplyTest, SomeoneNewWithTheAddressOfSomeoneDeletedInTheSameRunLands) {
   reader_.Must(source_.AddAll({Person(1, "Anna")}));
   const Change again = source_.Add(Person(2, "Anna"));
@@ -305,8 +318,8 @@ TEST_F(ApplyTest, AnUnknownKindIsKeptAndTheRowIsNotTouched) {
 // ---- containers
 
 TEST_F(ApplyTest, ContainersNestAndAreMovedWithAllBelow) {
-  reader_.Must(source_.AddAll({Box(50, "A"), Box(51, "B", IdOf(50)), Box(52, "C", IdOf(51)),
-                               Person(1, "Anna", IdOf(52))}));
+  reader_.Must(source_.AddAll(
+      {Box(50, "A"), Box(51, "B", IdOf(50)), Box(52, "C", IdOf(51)), Person(1, "Anna", IdOf(52))}));
   EXPECT_TRUE(reader_.Mirror(IdOf(52), 3));
   Change b = Box(51, "B");
   EXPECT_EQ(reader_.Must(source_.Number({source_.Modify(b)})).renamed, 1u);
@@ -371,10 +384,10 @@ TEST_F(ApplyTest, ANewEpochGoesOnFromWhereWeStand) {
   SetValue(anna, "Title", {"Boss"});
   EXPECT_EQ(reader_.Must(source_.Number({source_.Modify(anna)})).modified, 1u);
   ExpectError(reader_.Apply([&] {
-                Source old;
-                old.sequence = 7;
-                return old.AddAll({Person(3, "Clara")});
-              }()),
+    Source old;
+    old.sequence = 7;
+    return old.AddAll({Person(3, "Clara")});
+  }()),
               ErrorCode::kOldEpoch);
 }
 

@@ -41,7 +41,9 @@ class CaptureModel : protected ProducerWorld {
   }
 
  private:
-  std::size_t Below(std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_); }
+  std::size_t Below(std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_);
+  }
   bool Chance(std::size_t percent) { return Below(100) < percent; }
   template <class T>
   T& Any(std::vector<T>& from) {
@@ -70,8 +72,8 @@ class CaptureModel : protected ProducerWorld {
       if (entry_class == EntryClass::kCustomRecipient)
         entry.attributes.Set("Target-Address", {"EDK:t" + local + "@x.example"});
       if (entry_class != EntryClass::kContainer && Chance(90))
-        entry.attributes.Set("Proxy-Addresses", {"EDK:p" + local + "@x.example",
-                                                 "SMTP:p" + local + "@x.example"});
+        entry.attributes.Set("Proxy-Addresses",
+                             {"EDK:p" + local + "@x.example", "SMTP:p" + local + "@x.example"});
       if (Chance(10)) entry.origin = Reference{"Site2", entry.id};
       if (!directory.entries().Insert(entry)) return;
       (entry_class == EntryClass::kContainer ? containers_ : recipients_).push_back(entry.id);
@@ -94,9 +96,8 @@ class CaptureModel : protected ProducerWorld {
       case 2:
         return TryAlter(id, [&](Entry& e) { e.parent = Any(containers_); });
       case 3:
-        return TryAlter(id, [&](Entry& e) {
-          e.attributes.Set("Hide-From-AB", {Chance(50) ? "1" : "0"});
-        });
+        return TryAlter(
+            id, [&](Entry& e) { e.attributes.Set("Hide-From-AB", {Chance(50) ? "1" : "0"}); });
       case 4:
         return TryAlter(id, [&](Entry& e) {
           e.origin = Chance(50) ? std::optional<Reference>({"Site2", id}) : std::nullopt;
@@ -142,8 +143,7 @@ class CaptureModel : protected ProducerWorld {
     }
     if (dice < 40) return Insert(EntryClass::kContainer);
     if (dice < 55) return AlterContainer();
-    if (dice < 57)
-      return Edit([&](Directory& d) { Must(d.entries().Purge(now + Duration(1))); });
+    if (dice < 57) return Edit([&](Directory& d) { Must(d.entries().Purge(now + Duration(1))); });
     AlterRecipient();
   }
 

@@ -174,8 +174,8 @@ TEST_F(CaptureTest, Add_IsToldWholeWithItsVersion) {
   const std::vector<Batch> batches = Export();
   ASSERT_EQ(batches.size(), 1u);
   EXPECT_EQ(batches[0].changes, std::vector<Change>{Scratch()[id]});
-  EXPECT_EQ(batches[0].run.by_class, (std::map<EntryClass, ClassTotals>{
-                                         {EntryClass::kMailbox, {.adds = 1}}}));
+  EXPECT_EQ(batches[0].run.by_class,
+            (std::map<EntryClass, ClassTotals>{{EntryClass::kMailbox, {.adds = 1}}}));
   EXPECT_FALSE(batches[0].run.run.is_zero());
   EXPECT_EQ(Told(id).version, (Version{1, 2}));
   EXPECT_EQ(Told(id).time, now);

@@ -155,8 +155,8 @@ TEST_F(DirectoryTest, TooManyAttributesOrBytesAreRefused) {
   for (std::size_t i = 0; i <= limits::kAttributesPerEntry; ++i)
     many.Set("X-" + std::to_string(i), {"v"});
   ExpectError(CheckAttributes(many), ErrorCode::kTooLarge);
-  ExpectError(CheckAttributes(With({{"City", {std::string(limits::kEntryBytes, 'x')}},
-                                    {"Comment", {"x"}}})),
+  ExpectError(CheckAttributes(
+                  With({{"City", {std::string(limits::kEntryBytes, 'x')}}, {"Comment", {"x"}}})),
               ErrorCode::kTooLarge);
 }
 
@@ -210,8 +210,8 @@ TEST_F(DirectoryTest, GivenValuesStay) {
 
 TEST_F(DirectoryTest, CustomRecipientsNeedATargetAndGetNoAddress) {
   ExpectError(directory().Add(Fresh(EntryClass::kCustomRecipient, "Ada")), ErrorCode::kNoTarget);
-  const Entry entry = Added(Fresh(EntryClass::kCustomRecipient, "Ada",
-                                  With({{"Target-Address", {"smtp:ada@s2"}}})));
+  const Entry entry = Added(
+      Fresh(EntryClass::kCustomRecipient, "Ada", With({{"Target-Address", {"smtp:ada@s2"}}})));
   EXPECT_EQ(entry.attributes,
             With({{"Display-Name", {"Ada"}}, {"Target-Address", {"SMTP:ada@s2"}}}));
   EXPECT_EQ(Resolved("SMTP:ADA@s2"), "/o=Testorg/ou=Site1/cn=Recipients/cn=Ada");
@@ -460,6 +460,20 @@ TEST_F(DirectoryTest, AContainersRenameLeavesItsEntriesAlone) {
   NewEntry lost = Fresh(EntryClass::kMailbox, "Eve");
   lost.container = "A/cn=B";
   ExpectError(directory().Add(lost), ErrorCode::kNotFound);
+  ExpectConsistent(transaction());
+}
+
+TEST_F(DirectoryTest, ARenamedContainerIsNotFoundUnderItsOldName) {
+  const Entry a = AddContainer("A", "");
+  AddMailbox("Ada", "A");
+  EntryEdit edit;
+  edit.name = "B";
+  EXPECT_OK(directory().Edit(a, edit));
+  NewEntry late = Fresh(EntryClass::kMailbox, "Eve");
+  late.container = "A";
+  ExpectError(directory().Add(late), ErrorCode::kNotFound);
+  late.container = "B";
+  EXPECT_OK(directory().Add(late));
   ExpectConsistent(transaction());
 }
 

@@ -46,10 +46,10 @@ std::string ExpectError(const Result<T>& result, ErrorCode code) {
   return result.error().message;
 }
 
-#define EXPECT_OK(expression)                                                     \
-  do {                                                                            \
-    const auto& expected_ok = (expression);                                       \
-    EXPECT_TRUE(expected_ok.has_value()) << expected_ok.error().ToString();       \
+#define EXPECT_OK(expression)                                               \
+  do {                                                                      \
+    const auto& expected_ok = (expression);                                 \
+    EXPECT_TRUE(expected_ok.has_value()) << expected_ok.error().ToString(); \
   } while (false)
 
 inline void ExpectConsistent(const storage::ReadView& view) {

@@ -106,8 +106,8 @@ TEST_F(ForeignTest, ATakenAddressIsAnErrorOfTheRecord) {
   Import({Add("Anna", {{"Target-Address", kSet, {"SMTP:a@x.org"}}})});
   EXPECT_EQ(errors_, Codes{ErrorCode::kAddressTaken});
   EXPECT_EQ(reader_.Get(ours)->usn_changed, usn);
-  Import({Add("Anna"), Record(ChangeKind::kModify, "Anna",
-                              {{"Target-Address", kSet, {"SMTP:a@x.org"}}})});
+  Import({Add("Anna"),
+          Record(ChangeKind::kModify, "Anna", {{"Target-Address", kSet, {"SMTP:a@x.org"}}})});
   EXPECT_EQ(errors_, Codes{ErrorCode::kAddressTaken});
   EXPECT_EQ(Value("Anna", "Target-Address"), "PROFS:Anna");
 }

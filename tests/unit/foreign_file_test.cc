@@ -139,6 +139,12 @@ TEST(ForeignFile, QuotesAndHex_AreUndone) {
   EXPECT_THAT(ReasonOf("A X\n- Thumbnail-Photo:photo\n"), HasSubstr("binary"));
 }
 
+TEST(ForeignFile, LineEndsConvertedTwice_AreFaults) {
+  EXPECT_THAT(ReasonOf("A X\n- Title:a\r\r\n"), HasSubstr("carriage return"));
+  EXPECT_THAT(ReasonOf("A X\n- Title:\"a\rb\"\n"), HasSubstr("carriage return"));
+  EXPECT_THAT(Values(One("A X\n- Title:a\r\n"), "Title"), ElementsAre("a"));
+}
+
 TEST(ForeignFile, EmptyValue_Clears) {
   for (const char* text : {"M X\n- Title:\n", "M X\n- Title:\"\"\n", "M X\n- Title:\\x\n"})
     EXPECT_THAT(Values(One(text), "Title"), IsEmpty());

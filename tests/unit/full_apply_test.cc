@@ -226,8 +226,8 @@ TEST_F(FullApplyTest, ContainersThatMovedAreNotTakenForLost) {
   source_.Add(Person(1, "Anna", IdOf(52)));
   Full();
   ++source_.sequence;
-  source_.Add(Box(51, "B"));              // up: C too, though it was told nothing new
-  source_.Add(Box(53, "D", IdOf(52)));    // down
+  source_.Add(Box(51, "B"));            // up: C too, though it was told nothing new
+  source_.Add(Box(53, "D", IdOf(52)));  // down
   const ApplyCounts counts = Full(1);
   EXPECT_EQ(counts.deleted, 0u);
   EXPECT_EQ(counts.held, 0u);
@@ -309,8 +309,7 @@ class AdhocTest : public FullApplyTest {
   AdhocTest() { adhoc_.number = 9; }
   ApplyCounts Adhoc(const Change& whole) {
     storage::Transaction transaction(reader_.storage);
-    Result<ApplyCounts> counts =
-        ApplyAdhoc(transaction, reader_.Input(), "Site1", whole, adhoc_);
+    Result<ApplyCounts> counts = ApplyAdhoc(transaction, reader_.Input(), "Site1", whole, adhoc_);
     EXPECT_OK(counts);
     StoreReader(transaction, adhoc_);
     EXPECT_OK(reader_.storage.Commit(transaction.Take()));

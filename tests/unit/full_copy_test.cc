@@ -113,7 +113,8 @@ TEST_F(FullCopyTest, Order_IsContainersByDepthThenIds) {
   Move(late_deep, deep);
   std::vector<EntryId> expected = {sub, deep, late_deep};
   for (int i = 0; i < 30; ++i) {
-    const EntryId id = AddMailbox("Mailbox" + std::to_string(i), i % 2 ? "Recipients" : "Recipients/cn=B");
+    const EntryId id =
+        AddMailbox("Mailbox" + std::to_string(i), i % 2 ? "Recipients" : "Recipients/cn=B");
     expected.push_back(id);
   }
   std::sort(expected.begin() + 3, expected.end());

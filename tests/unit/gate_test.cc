@@ -16,7 +16,9 @@ class GateTest : public ::testing::Test {
     state_.number = 1;
     state_.rows[kMailbox] = 600;
   }
-  std::uint64_t Left() { return DeletesLeft(transaction_, settings_, state_, kMailbox, now_).value(); }
+  std::uint64_t Left() {
+    return DeletesLeft(transaction_, settings_, state_, kMailbox, now_).value();
+  }
   void Delete(std::uint64_t count) {
     EXPECT_OK(CountDeletes(transaction_, state_, kMailbox, count, now_));
     state_.rows[kMailbox] -= count;

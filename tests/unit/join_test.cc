@@ -129,8 +129,7 @@ TEST_F(JoinTest, ByNameOnlyIfConfiguredAndOnlyOneCandidate) {
   EXPECT_EQ(Tell(Person(2, "Berta")).adopted, 1u);
   EXPECT_EQ(reader_.Mirror(IdOf(2))->joined, JoinedBy::kName);
   EXPECT_EQ(reader_.Mirror(IdOf(2))->local, berta);
-  EXPECT_EQ(reader_.Get(berta)->attributes.First("Target-Address"),
-            "EDK:Berta@Site1.Testorg.com");
+  EXPECT_EQ(reader_.Get(berta)->attributes.First("Target-Address"), "EDK:Berta@Site1.Testorg.com");
   // By its display name another, besides the one of its name: two candidates.
   reader_.AddLocal(3, kContact, "Clara", {}, "SMTP:c@x.org", true);
   reader_.AddLocal(4, kContact, "Person Clara", {}, "SMTP:c2@x.org", true);

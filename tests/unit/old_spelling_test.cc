@@ -135,8 +135,8 @@ TEST(OldSpelling, Replaced_FlagsAreTakenAndAnswered) {
 
 TEST(OldSpelling, Merge_TheTutorialsExportInstance) {
   auto merged = Merge({"INSTANCE1", "/SET", "/EXPORT", "/DSA=Server1",
-                       "/BASEPOINT=/o=Testorg/ou=Site1", "/CONTAINER=Recipients",
-                       "/EXPFILE=SYNC1", "/EXPLIST=Obj-Class,Common-Name,Display-Name"});
+                       "/BASEPOINT=/o=Testorg/ou=Site1", "/CONTAINER=Recipients", "/EXPFILE=SYNC1",
+                       "/EXPLIST=Obj-Class,Common-Name,Display-Name"});
   ASSERT_FALSE(merged.error) << merged.error->message;
   EXPECT_TRUE(merged.settings.exports);
   EXPECT_FALSE(merged.settings.imports);
@@ -179,8 +179,8 @@ TEST(OldSpelling, Merge_ServerAndBasepointMustBeThisSite) {
 }
 
 TEST(OldSpelling, Merge_BasepointBelowTheSiteCarriesTheContainer) {
-  auto merged = Merge({"I", "/EXPORT", "/BASEPOINT=/o=Testorg/ou=Site1/cn=Recipients",
-                       "/CONTAINER=Board"});
+  auto merged =
+      Merge({"I", "/EXPORT", "/BASEPOINT=/o=Testorg/ou=Site1/cn=Recipients", "/CONTAINER=Board"});
   ASSERT_FALSE(merged.error) << merged.error->message;
   EXPECT_THAT(merged.settings.containers,
               ElementsAre("/o=Testorg/ou=Site1/cn=Recipients/cn=Board"));
@@ -188,8 +188,7 @@ TEST(OldSpelling, Merge_BasepointBelowTheSiteCarriesTheContainer) {
 
 TEST(OldSpelling, Merge_ObjectClassIsRemoteOrMailbox) {
   EXPECT_EQ(Merge({"I", "/OBJCLASS=mailbox"}).settings.import_class, EntryClass::kMailbox);
-  EXPECT_EQ(Merge({"I", "/OBJCLASS=Remote"}).settings.import_class,
-            EntryClass::kCustomRecipient);
+  EXPECT_EQ(Merge({"I", "/OBJCLASS=Remote"}).settings.import_class, EntryClass::kCustomRecipient);
   EXPECT_TRUE(Merge({"I", "/OBJCLASS=Container"}).error);
 }
 

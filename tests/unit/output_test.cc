@@ -10,8 +10,8 @@
 #include "cli/json.h"
 #include "cli/progress.h"
 #include "cli/runner.h"
-#include "proto/base/utf8.h"
 #include "proto/base/text.h"
+#include "proto/base/utf8.h"
 
 namespace dirsync::cli {
 namespace {
@@ -66,7 +66,9 @@ TEST(Output, Table_CellsAreNeutral) {
 
 TEST(Output, Table_WithoutRowsWritesNothing) {
   std::ostringstream out;
-  { Table table(out, {"NAME"}, 80, false); }
+  {
+    Table table(out, {"NAME"}, 80, false);
+  }
   EXPECT_EQ(out.str(), "");
 }
 
@@ -91,8 +93,9 @@ TEST(Json, Text_OfEveryByteIsValidAndNeutral) {
 }
 
 TEST(Json, Text_IsLosslessForUtf8) {
-  const std::string text = "quote \" slash \\ tab \t line \n esc \x1b C1 \xc2\x9b bidi \xe2\x80\xae "
-                           "é 日本 \xf0\x9f\x98\x80 DEL \x7f";
+  const std::string text =
+      "quote \" slash \\ tab \t line \n esc \x1b C1 \xc2\x9b bidi \xe2\x80\xae "
+      "é 日本 \xf0\x9f\x98\x80 DEL \x7f";
   const std::string json = JsonText(text);
   EXPECT_EQ(nlohmann::json::parse(json).get<std::string>(), text);
   EXPECT_THAT(json, Not(HasSubstr("\xc2\x9b")));

@@ -235,7 +235,8 @@ TEST_F(ProducerStateTest, Ack_DamagedRowIsCorrupt) {
 
 TEST_F(ProducerStateTest, Wants_AreBounded) {
   std::vector<EntryId> ids;
-  for (std::size_t i = 0; i < limits::kWantIds + 5; ++i) ids.push_back(DerivedId(std::to_string(i)));
+  for (std::size_t i = 0; i < limits::kWantIds + 5; ++i)
+    ids.push_back(DerivedId(std::to_string(i)));
   TakeWants(transaction_, state_, ids);
   EXPECT_EQ(transaction_.rows(), limits::kWantIds);
 }

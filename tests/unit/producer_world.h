@@ -29,7 +29,6 @@ T Must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return result ? std::move(*result) : T{};
 }
 
-
 // Holds every entry whole, as the stream told it; complains when a change cannot be applied or the
 // producer's sum is not that of what it told.
 class BookReader {
@@ -69,7 +68,8 @@ class BookReader {
     const auto held = entries.find(change.id);
     if (change.kind == ChangeKind::kDelete) {
       for (const auto& [id, whole] : entries)
-        EXPECT_NE(whole.parent, change.id) << "deleted container " << change.name << " is not empty";
+        EXPECT_NE(whole.parent, change.id)
+            << "deleted container " << change.name << " is not empty";
       if (held != entries.end()) entries.erase(held);
       return;
     }

@@ -56,7 +56,8 @@ class JudgeTest : public ::testing::Test {
  protected:
   JudgeTest() : transaction_(storage_) {
     state_.number = 1;
-    for (Sequence at = 1; at <= 5; ++at) EXPECT_OK(RememberDigest(transaction_, 1, Position{epoch_, at, Of(at)}));
+    for (Sequence at = 1; at <= 5; ++at)
+      EXPECT_OK(RememberDigest(transaction_, 1, Position{epoch_, at, Of(at)}));
     state_.cursor = {epoch_, 5, Of(5)};
   }
   static Digest Of(Sequence at) { return DigestOf("batch" + std::to_string(at)); }

@@ -141,8 +141,7 @@ class Source {
   Change Modify(const Change& whole) {
     const ToldState before = StateOfId(whole.id);
     told[whole.id] = whole;
-    std::optional<Change> change =
-        Difference(before, StateOf(terms.hash_key, whole), whole);
+    std::optional<Change> change = Difference(before, StateOf(terms.hash_key, whole), whole);
     EXPECT_TRUE(change.has_value());
     return *change;
   }
@@ -298,8 +297,7 @@ class Reader {
     if (entry && entry->is_deleted()) return std::nullopt;
     return entry;
   }
-  std::optional<MirrorRow> Mirror(const EntryId& id,
-                                  storage::Rank rank = storage::kRecipientRank) {
+  std::optional<MirrorRow> Mirror(const EntryId& id, storage::Rank rank = storage::kRecipientRank) {
     Result<std::optional<std::string>> row =
         storage.Get(storage::MirrorKey(state.number, rank, id));
     if (!row || !*row) return std::nullopt;

@@ -40,8 +40,7 @@ class ReviewTest : public ::testing::Test {
 };
 
 TEST(ReviewRows_ReadWhatTheyWrote, AndRefuseDamage) {
-  HeldRow held{3, IdOf(1), IdOf(2), EntryClass::kContainer, {4, 5}, "/o=x", "why",
-               FromMillis(77)};
+  HeldRow held{3, IdOf(1), IdOf(2), EntryClass::kContainer, {4, 5}, "/o=x", "why", FromMillis(77)};
   const std::string held_bytes = EncodeHeld(held);
   EXPECT_EQ(EncodeHeld(DecodeHeld(held_bytes).value()), held_bytes);
   QuarantineRow waits;

