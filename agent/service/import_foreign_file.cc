@@ -10,6 +10,7 @@ namespace dirsync {
 namespace {
 
 constexpr std::size_t kProgressEvery = 8192;
+constexpr std::size_t kHeadBytes = 64 * limits::kKiB;
 constexpr std::size_t kBulkBytes = 24 * limits::kMiB;  // of one commit's writes
 
 // Errors of one record; everything else ends the import.
@@ -71,6 +72,7 @@ class ForeignImport {
   Result<> Import();
 
  private:
+  Result<> CheckNature();
   Result<> CountRecords();
   Result<> TakeAll();
   Result<> TakeRecord(ForeignRecord& record);
@@ -84,6 +86,17 @@ class ForeignImport {
   ErrorFile errors_;
   std::uint64_t adds_ = 0, modifies_ = 0, deletes_ = 0, done_ = 0;
 };
+
+// A damaged file of ours must not pass for a foreign one, least of all when it is the first.
+Result<> ForeignImport::CheckNature() {
+  std::string head;
+  DIRSYNC_CHECK(source_.Read(0, kHeadBytes, head));
+  if (head.empty())
+    return Fail(ErrorCode::kTruncated, "reading " + Printable(path_) + ": it is empty");
+  if (!head.starts_with("#!") && !head.contains("\n#! ")) return {};
+  return Fail(ErrorCode::kHeaderless,
+              "reading " + Printable(path_) + ": it has #! lines, but not the first one");
+}
 
 // Pass 1: totals for the gate.
 Result<> ForeignImport::CountRecords() {
@@ -137,6 +150,8 @@ Result<> ForeignImport::TakeAll() {
 }
 
 Result<> ForeignImport::Import() {
+  DIRSYNC_CHECK(CheckNature());
+  const bool bound = run_.state.source == SourceKind::kForeign;
   run_.state.source = SourceKind::kForeign;
   DIRSYNC_CHECK(CountRecords());
   DIRSYNC_CHECK(TakeAll());
@@ -147,8 +162,15 @@ Result<> ForeignImport::Import() {
     if (!ended) DIRSYNC_CHECK(run_.Commit());
   }
   run_.report.counts.Add(apply_.counts());
+  // A file without a single good record says nothing of what the instance reads.
+  if (!bound && done_ == 0) run_.state.source = SourceKind::kUnbound;
   DIRSYNC_CHECK(run_.Commit());
   if (run_.request.dry_run) return {};
+  if (errors_.count() > 0)
+    run_.report.notes.push_back(
+        std::to_string(errors_.count()) +
+        (errors_.count() == 1 ? " bad record is in " : " bad records are in ") + Printable(path_) +
+        ".err, with line and reason");
   return errors_.Close();
 }
 

@@ -84,6 +84,7 @@ void FillChange(const Change& change, wire::Change& message) {
   FillId(change.parent, message.mutable_parent());
   message.set_name(change.name);
   message.set_dn(change.dn);
+  if (!change.old_dn.empty()) message.set_old_dn(change.old_dn);
   message.set_target_address(change.target_address);
   message.set_wanted(change.wanted);
   for (const AttributeChange& attribute : change.attributes) {
@@ -109,6 +110,7 @@ Result<Change> ParseChange(std::string_view encoded, wire::Change& message) {
   change.entry_class = static_cast<EntryClass>(std::min(message.entry_class(), 255u));
   change.name = message.name();
   change.dn = message.dn();
+  change.old_dn = message.old_dn();
   change.target_address = message.target_address();
   change.wanted = message.wanted();
   change.attributes.reserve(message.attributes_size());
@@ -133,6 +135,9 @@ Result<> CheckChange(const Change& change) {
     return Bad("unknown class " + std::to_string(entry_class));
   if (Result<> name = CheckName("name", change.name); !name) return Bad(name.error().message);
   if (!IsLine(change.dn, limits::kDnBytes)) return Bad("dn is no line of text");
+  if (!IsLine(change.old_dn, limits::kDnBytes)) return Bad("old dn is no line of text");
+  if (!change.old_dn.empty() && change.kind != ChangeKind::kRename)
+    return Bad("old dn of no rename");
   if (!IsLine(change.target_address, limits::kNameBytes))
     return Bad("target address is no line of text");
   return CheckAttributes(change);
