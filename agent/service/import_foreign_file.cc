@@ -151,7 +151,7 @@ Result<> ForeignImport::TakeAll() {
 
 Result<> ForeignImport::Import() {
   DIRSYNC_CHECK(CheckNature());
-  const bool bound = run_.state.source == SourceKind::kForeign;
+  const ReaderState before = run_.state;
   run_.state.source = SourceKind::kForeign;
   DIRSYNC_CHECK(CountRecords());
   DIRSYNC_CHECK(TakeAll());
@@ -163,7 +163,7 @@ Result<> ForeignImport::Import() {
   }
   run_.report.counts.Add(apply_.counts());
   // A file without a single good record says nothing of what the instance reads.
-  if (!bound && done_ == 0) run_.state.source = SourceKind::kUnbound;
+  if (before.source == SourceKind::kUnbound && done_ == 0) run_.state = before;
   DIRSYNC_CHECK(run_.Commit());
   if (run_.request.dry_run) return {};
   if (errors_.count() > 0)
