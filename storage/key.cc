@@ -116,6 +116,21 @@ std::string BudgetKey(StreamNumber stream, std::uint8_t entry_class, std::uint64
 std::string ProgressKey(std::string_view job) { return TextKey(Table::kProgress, job); }
 std::string NumberKey(std::string_view stream_name) { return TextKey(Table::kNumber, stream_name); }
 
+std::string RosterKey(std::string_view folded_site) { return TextKey(Table::kRoster, folded_site); }
+std::string SiteKeyKey(const TransportKey& key) { return TextKey(Table::kSiteKey, key.view()); }
+std::string LogStateKey(StreamNumber stream) { return Key(Table::kLogState, 4).U32(stream).Take(); }
+std::string LogKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence) {
+  return Key(Table::kLog, 20).U32(stream).U64(epoch_counter).U64(sequence).Take();
+}
+std::string LogReaderKey(StreamNumber stream, std::string_view folded_site) {
+  return StreamTextKey(Table::kLogReader, stream, folded_site);
+}
+std::string SessionKey(std::string_view folded_site) {
+  return TextKey(Table::kSession, folded_site);
+}
+std::string JoinKey(std::string_view folded_site) { return TextKey(Table::kJoin, folded_site); }
+std::string EventKey(std::uint64_t number) { return Key(Table::kEvent, 8).U64(number).Take(); }
+
 // Times before 1970 count as 1970: as big numbers they would sort behind all others.
 std::string TombstoneKey(std::int64_t deleted_ms, const EntryId& id) {
   const auto ms = static_cast<std::uint64_t>(deleted_ms < 0 ? 0 : deleted_ms);

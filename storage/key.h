@@ -39,6 +39,15 @@ enum class Table : char {
   kContainer = 'V',   // parent EntryId, EntryId of a live container -> nothing
   kTombstone = 'Z',   // time of delete (8, ms), EntryId -> nothing: what to purge when
   kNumber = 'Y',      // stream name text -> stream number (4)
+  kRoster = 'r',      // folded site -> signed roster entry
+  kSiteKey = 'k',     // transport key -> folded site
+  // Of a broker's store only.
+  kLogState = 'l',   // stream number -> producer's state and bounds of the log
+  kLog = 'g',        // stream number, epoch counter, sequence -> digest and stored batch bytes
+  kLogReader = 'a',  // stream number, folded reader site -> acked position, hold
+  kSession = 's',    // folded site -> nonces given
+  kJoin = 'j',       // folded site -> pending join
+  kEvent = 'e',      // event number (8) -> what happened, for those on duty
 };
 
 // Streams are numbered per store: 1.. in order of first use.
@@ -75,6 +84,14 @@ std::string RunKey(std::uint64_t number);
 std::string BudgetKey(StreamNumber stream, std::uint8_t entry_class, std::uint64_t hour);
 std::string ProgressKey(std::string_view job);
 std::string NumberKey(std::string_view stream_name);
+std::string RosterKey(std::string_view folded_site);
+std::string SiteKeyKey(const TransportKey& key);
+std::string LogStateKey(StreamNumber stream);
+std::string LogKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence);
+std::string LogReaderKey(StreamNumber stream, std::string_view folded_site);
+std::string SessionKey(std::string_view folded_site);
+std::string JoinKey(std::string_view folded_site);
+std::string EventKey(std::uint64_t number);
 std::string TombstoneKey(std::int64_t deleted_ms, const EntryId& id);
 
 // The whole table, or of one stream in it: [first, second).

@@ -36,6 +36,12 @@ using Signature = FixedId<64, struct SignatureTag>;
 using RunId = FixedId<16, struct RunIdTag>;
 using HashKey = FixedId<16, struct HashKeyTag>;
 using EpochId = FixedId<16, struct EpochIdTag>;
+// X25519 (CurveZMQ): who is at the other end of a connection. Text form: Z85, or hex as here.
+using TransportKey = FixedId<32, struct TransportKeyTag>;
+// One life of a broker's log of a stream.
+using IncarnationId = FixedId<16, struct IncarnationIdTag>;
+// Random 128 bits that make a session, a request or an invitation unique.
+using Nonce = FixedId<16, struct NonceTag>;
 
 // 64-bit change counter of one directory database; 0 = before every change.
 using Usn = std::uint64_t;

@@ -61,6 +61,24 @@ inline constexpr std::size_t kWalBytes = 16 * kMiB;
 inline constexpr std::size_t kIngestBytes = 8 * kMiB;    // write batches beyond are ingested sorted
 inline constexpr std::size_t kReserveBytes = 64 * kMiB;  // file released when the disk is full
 
+// Between agents and the broker.
+inline constexpr std::size_t kMessageHeaderBytes = 1 * kMiB;
+inline constexpr std::size_t kMessageBytes = kMessageHeaderBytes + kBatchBytes;
+inline constexpr std::size_t kJoinBytes = 4 * kKiB;      // one message at the join door
+inline constexpr std::size_t kJoinsPending = 64;         // further ones: BUSY
+inline constexpr std::int64_t kDoorSeconds = 15 * 60;    // an invitation opens the door so long
+inline constexpr std::size_t kPublishWindow = 8 * kMiB;  // unanswered, per session
+inline constexpr std::size_t kCreditBytes = 16 * kMiB;   // on the way to a reader, at most
+inline constexpr std::size_t kRangeBytes = 2 * kMiB;     // of one range, about
+inline constexpr std::size_t kSites = 4096;              // of one organisation
+inline constexpr std::size_t kStreamsPerSite = 64;
+inline constexpr std::size_t kDomainsPerSite = 256;
+inline constexpr std::size_t kSessions = 8192;  // of one broker
+inline constexpr std::int64_t kHeartbeatSeconds = 10;
+inline constexpr std::int64_t kSessionSilenceSeconds = 30;  // then it is over
+inline constexpr std::int64_t kRequestSeconds = 600;        // a signed request lives no longer
+inline constexpr std::int64_t kCanarySeconds = 60;          // between canaries of an idle stream
+
 static_assert(kChangeBytes < kBatchPayloadBytes, "every change fits a batch");
 static_assert(kEntryBytes + 16 * kKiB < kChangeBytes, "every entry fits a change");
 static_assert(kBatchPayloadBytes < kBatchBytes);

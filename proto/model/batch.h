@@ -17,6 +17,9 @@ enum class BatchKind : std::uint8_t {
   kStart = 1,  // sequence 1 of an epoch: names the end of the one before (R17)
   kChanges = 2,
   kCanary = 3,  // carries the sum only (R24)
+  // Not a batch of the stream but a range of its full copy, signed like one: stands at (epoch,
+  // sequence, previous = digest of that sequence); `changes` are whole entries (R2).
+  kRange = 4,
 };
 
 // Changes of one run by class; what the gate judges (R5).
@@ -39,6 +42,17 @@ struct StreamTerms {
   auto operator<=>(const StreamTerms&) const = default;
 };
 
+// kRange only: the told rows behind (rank_after, after), all of them up to (rank_last, last), in
+// the order of a full copy. `end`: nothing follows.
+struct RangeBounds {
+  std::uint8_t rank_after = 0;  // (0, zero): from the beginning
+  EntryId after;
+  std::uint8_t rank_last = 0;
+  EntryId last;
+  bool end = false;
+  auto operator<=>(const RangeBounds&) const = default;
+};
+
 struct Batch {
   StreamName stream;
   Epoch epoch;
@@ -54,6 +68,7 @@ struct Batch {
   std::uint64_t rows_after = 0;
   // kStart only: where the previous epoch ended, as its producer knows; counter 0 = none.
   Position previous_epoch;
+  RangeBounds range;  // kRange only
   auto operator<=>(const Batch&) const = default;
 };
 

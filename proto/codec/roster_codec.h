@@ -1,0 +1,18 @@
+// Roster entries and the organisation's signature on them.
+#pragma once
+
+#include <string_view>
+
+#include "proto/base/crypto.h"
+#include "proto/base/error.h"
+#include "proto/model/roster.h"
+
+namespace dirsync {
+
+// Deterministic.
+SignedRosterEntry SignRosterEntry(const RosterEntry& entry, const SigningKey& organization);
+// Errors: kBadSignature, kBadRecord, kTooLarge.
+Result<RosterEntry> OpenRosterEntry(const SignedRosterEntry& signed_entry,
+                                    const PublicKey& organization);
+
+}  // namespace dirsync

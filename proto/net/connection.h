@@ -1,0 +1,44 @@
+// An agent's connection to its broker: a ZeroMQ DEALER with CURVE, remade by ZeroMQ when it breaks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proto/base/error.h"
+#include "proto/model/message.h"
+#include "proto/net/transport_key_pair.h"
+
+namespace dirsync {
+
+struct ConnectionSettings {
+  std::string address;  // "tcp://broker.example:7600"
+  TransportKey broker_key;
+  TransportKeyPair keys;
+  std::size_t message_bytes_max = 0;
+  std::uint32_t heartbeat_ms = 5000;
+};
+
+enum class ConnectionState : std::uint8_t { kConnecting, kConnected, kRefused };
+
+// Thread-safety: one thread.
+class Connection {
+ public:
+  static Result<std::unique_ptr<Connection>> Open(const ConnectionSettings& settings);
+  ~Connection();
+  int descriptor() const;          // readable: call Receive until nullopt (edge-triggered)
+  int monitor_descriptor() const;  // readable: call TakeState
+  std::optional<Result<Message>> Receive();
+  // kBusy: not connected, or more than the high-water mark is under way. Nothing is queued for a
+  // connection that does not stand: the log is the buffer.
+  Result<> Send(const Message& message);
+  // What changed since the last call; nullopt: nothing. kRefused with ZeroMQ's reason in `why`.
+  std::optional<ConnectionState> TakeState(std::string& why);
+
+ private:
+  struct State;
+  explicit Connection(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dirsync
