@@ -47,7 +47,7 @@ Result<> CheckForEncode(const Batch& batch) {
     return EncodeFailure(batch, ErrorCode::kTooLarge, "more than 4096 changes");
   if (batch.epoch.counter == 0 || batch.sequence == 0)
     return EncodeFailure(batch, ErrorCode::kInvalid, "epoch or sequence 0");
-  if (batch.kind < BatchKind::kStart || batch.kind > BatchKind::kCanary)
+  if (batch.kind < BatchKind::kStart || batch.kind > BatchKind::kRange)
     return EncodeFailure(batch, ErrorCode::kInvalid, "unknown kind of batch");
   if (Result<> head = codec::CheckHead(batch); !head)
     return EncodeFailure(batch, ErrorCode::kInvalid, head.error().message);

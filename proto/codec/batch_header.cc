@@ -26,7 +26,7 @@ Result<> CheckMagic(std::string_view stored) {
 
 Result<> CheckKind(std::uint8_t kind) {
   if (kind == 0) return Bad(ErrorCode::kDamaged, "kind 0");
-  if (kind > static_cast<std::uint8_t>(BatchKind::kCanary))
+  if (kind > static_cast<std::uint8_t>(BatchKind::kRange))
     return Bad(ErrorCode::kUnknownVersion, "unknown kind " + std::to_string(kind));
   return {};
 }

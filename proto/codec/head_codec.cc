@@ -61,6 +61,25 @@ Result<> ParsePosition(const wire::Position& message, Position& position) {
   return {};
 }
 
+void FillBounds(const RangeBounds& range, wire::Bounds& out) {
+  out.set_rank_after(range.rank_after);
+  FillId(range.after, out.mutable_after());
+  out.set_rank_last(range.rank_last);
+  FillId(range.last, out.mutable_last());
+  out.set_end(range.end);
+}
+
+Result<> ParseBounds(const wire::Bounds& message, RangeBounds& range) {
+  if (message.rank_after() > UINT8_MAX || message.rank_last() > UINT8_MAX)
+    return Bad("a rank of the range over 255");
+  range.rank_after = static_cast<std::uint8_t>(message.rank_after());
+  range.rank_last = static_cast<std::uint8_t>(message.rank_last());
+  range.end = message.end();
+  if (!ParseId(message.after(), range.after) || !ParseId(message.last(), range.last))
+    return Bad("bounds of the range are not of 16 bytes");
+  return {};
+}
+
 Result<> CheckTerms(const StreamTerms& terms) {
   if (terms.address_type.size() > kAddressTypeBytes ||
       (!terms.address_type.empty() && !IsAttributeName(terms.address_type)))
@@ -91,6 +110,7 @@ std::string EncodeHead(const Batch& batch) {
   head.set_rows_after(batch.rows_after);
   if (batch.previous_epoch != Position{})
     FillPosition(batch.previous_epoch, *head.mutable_previous_epoch());
+  if (batch.kind == BatchKind::kRange) FillBounds(batch.range, *head.mutable_range());
   return head.SerializeAsString();
 }
 
@@ -110,6 +130,7 @@ Result<> ParseHead(std::string_view encoded, Batch& batch) {
   batch.sum_after = {head.sum_after().high(), head.sum_after().low()};
   batch.rows_after = head.rows_after();
   DIRSYNC_CHECK(ParsePosition(head.previous_epoch(), batch.previous_epoch));
+  if (batch.kind == BatchKind::kRange) DIRSYNC_CHECK(ParseBounds(head.range(), batch.range));
   return CheckHead(batch);
 }
 

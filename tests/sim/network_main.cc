@@ -1,0 +1,233 @@
+// dirsync_network_sim: seeded schedules of sites around a broker, some of which carry files too.
+//
+//   dirsync_network_sim --seeds N [--first F] [--seconds S] [--steps K] [--seed N]
+//
+// Faults, besides those of dirsync_sim: connections lost with what is under way, messages that
+// arrive late from an earlier session, partitions, the broker killed between any two of commit,
+// sync and send, its store put back or lost, a site's store put back or running twice.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "tests/sim/checker.h"
+#include "tests/sim/network.h"
+
+namespace dirsync::sim {
+namespace {
+
+struct Totals {
+  std::uint64_t schedules = 0, steps = 0, deaths = 0, restores = 0, failed = 0;
+  Network::Counts wire;
+};
+
+class Schedule {
+ public:
+  Schedule(std::uint64_t seed, Totals& totals)
+      : files_(seed % 3 == 0),
+        deployment_(seed, 2 + (seed * 7) % 6, files_),
+        network_(deployment_),
+        checker_(deployment_),
+        totals_(totals) {
+    if (files_) BindByFiles();
+  }
+
+  bool Run(std::size_t steps, bool verbose);
+
+ private:
+  // Each import has met its stream once, by file.
+  void BindByFiles();
+  void Step();
+  void CarryFile(std::size_t actor);
+  void Fault(std::size_t actor);
+  void Import(std::size_t actor, const std::function<void()>& import);
+  void Collect() {
+    for (std::string& problem : network_.TakeProblems()) problems_.push_back(std::move(problem));
+  }
+  bool Failed() { return !problems_.empty() || !checker_.problems().empty(); }
+
+  bool files_;
+  Deployment deployment_;
+  Network network_;
+  Checker checker_;
+  Totals& totals_;
+  std::vector<std::string> problems_;
+};
+
+void Schedule::BindByFiles() {
+  for (std::size_t from = 0; from < deployment_.sites().size(); ++from) {
+    deployment_.Export(deployment_.sites()[from], true);
+    deployment_.PickUp(from);
+    for (std::size_t to = 0; to < deployment_.sites().size(); ++to) {
+      for (const Carried& file : deployment_.bag()) deployment_.Deliver(to, file);
+      if (to != from) deployment_.Import(deployment_.sites()[to], from);
+    }
+    deployment_.bag().clear();
+  }
+  for (std::size_t site = 0; site < deployment_.sites().size(); ++site) network_.Relink(site);
+}
+
+void Schedule::Import(std::size_t actor, const std::function<void()>& import) {
+  checker_.BeforeImport(actor);
+  import();
+  checker_.AfterStep(actor, true);
+}
+
+void Schedule::CarryFile(std::size_t actor) {
+  deployment_.Export(deployment_.sites()[actor], deployment_.Draw(12) == 0);
+  deployment_.PickUp(actor);
+  if (deployment_.bag().empty()) return;
+  const std::size_t to = deployment_.Draw(deployment_.sites().size());
+  const std::size_t which = deployment_.Draw(deployment_.bag().size());
+  deployment_.Deliver(to, deployment_.bag()[which]);
+  Import(to, [&] {
+    const std::uint64_t deaths = deployment_.deaths();
+    deployment_.Import(deployment_.sites()[to], deployment_.bag()[which].from);
+    if (deployment_.deaths() != deaths) network_.Relink(to);
+  });
+}
+
+void Schedule::Fault(std::size_t actor) {
+  Site& site = deployment_.sites()[actor];
+  switch (deployment_.Draw(12)) {
+    case 0:
+      return network_.CrashBroker();
+    case 1:
+      return network_.BackupBroker();
+    case 2:
+      return network_.RestoreBroker();
+    case 3:
+      if (deployment_.Draw(4) == 0) network_.LoseBroker();
+      return;
+    case 4:
+      return deployment_.Backup(site);
+    case 5:
+      ++totals_.restores;
+      deployment_.Restore(site, deployment_.Draw(2) == 0);
+      return network_.Relink(actor);
+    case 6:
+      return network_.Clone(actor);
+    case 7:
+      return network_.Partition(actor, true);
+    case 8:
+      return network_.Partition(actor, false);
+    case 9:
+      return network_.Resync(actor);
+    case 10:
+      return deployment_.ChangeScope(site);
+    default:
+      site.world->Advance(std::chrono::minutes(7));
+  }
+}
+
+void Schedule::Step() {
+  const std::size_t actor = deployment_.Draw(deployment_.sites().size());
+  Site& site = deployment_.sites()[actor];
+  const std::uint64_t dice = deployment_.Draw(100);
+  if (dice < 22) {
+    deployment_.EditDirectory(site);
+  } else if (dice < 34) {
+    network_.PumpSite(actor);
+  } else if (dice < 42) {
+    network_.Connect(actor);
+  } else if (dice < 60) {
+    network_.Up(1 + deployment_.Draw(20));
+  } else if (dice < 78) {
+    return Import(actor, [&] { network_.Down(actor, 1 + deployment_.Draw(12)); });
+  } else if (dice < 81) {
+    network_.Drop(actor);
+  } else if (dice < 85) {
+    network_.TickSite(actor);
+  } else if (dice < 88) {
+    network_.TickBroker();
+  } else if (dice < 90) {
+    deployment_.Review(site);
+  } else if (dice < 94 && files_) {
+    CarryFile(actor);
+  } else {
+    Fault(actor);
+  }
+  checker_.AfterStep(actor, false);
+}
+
+bool Schedule::Run(std::size_t steps, bool verbose) {
+  for (std::size_t step = 0; step < steps && !Failed(); ++step) {
+    Step();
+    Collect();
+    ++totals_.steps;
+  }
+  if (!Failed()) {
+    if (!network_.Settle(60)) problems_.emplace_back("does not settle");
+    Collect();
+    checker_.AtEnd();
+  }
+  ++totals_.schedules;
+  totals_.deaths += deployment_.deaths();
+  const Network::Counts& wire = network_.counts();
+  totals_.wire.messages += wire.messages;
+  totals_.wire.drops += wire.drops;
+  totals_.wire.broker_crashes += wire.broker_crashes;
+  totals_.wire.broker_restores += wire.broker_restores;
+  totals_.wire.clones += wire.clones;
+  totals_.wire.stored += wire.stored;
+  totals_.wire.duplicates += wire.duplicates;
+  totals_.wire.refused += wire.refused;
+  totals_.wire.ranges += wire.ranges;
+  if (Failed()) ++totals_.failed;
+  if (Failed() || verbose) {
+    for (const std::string& line : deployment_.trace) std::printf("  %s\n", line.c_str());
+    for (const std::string& problem : problems_) std::printf("  problem: %s\n", problem.c_str());
+    for (const std::string& problem : checker_.problems())
+      std::printf("  problem: %s\n", problem.c_str());
+  }
+  return !Failed();
+}
+
+void Print(const Totals& totals, double seconds, std::uint64_t first) {
+  const auto n = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+  std::printf(
+      "%llu schedules, %llu steps, %llu messages, %llu connections lost, %llu deaths, %llu broker "
+      "crashes, %llu broker stores put back, %llu site stores put back, %llu clones\n",
+      n(totals.schedules), n(totals.steps), n(totals.wire.messages), n(totals.wire.drops),
+      n(totals.deaths), n(totals.wire.broker_crashes), n(totals.wire.broker_restores),
+      n(totals.restores), n(totals.wire.clones));
+  std::printf(
+      "%llu batches stored, %llu duplicates, %llu refused, %llu ranges; %llu failed, %.1f s (first "
+      "seed %llu)\n",
+      n(totals.wire.stored), n(totals.wire.duplicates), n(totals.wire.refused),
+      n(totals.wire.ranges), n(totals.failed), seconds, n(first));
+}
+
+}  // namespace
+}  // namespace dirsync::sim
+
+int main(int argc, char** argv) {
+  std::uint64_t first = 1, seeds = 1000, steps = 80, seconds = 0;
+  bool one = false;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::strcmp(argv[i], "--seeds") == 0) seeds = value;
+    if (std::strcmp(argv[i], "--first") == 0) first = value;
+    if (std::strcmp(argv[i], "--steps") == 0) steps = value;
+    if (std::strcmp(argv[i], "--seconds") == 0) seconds = value;
+    if (std::strcmp(argv[i], "--seed") == 0) {
+      first = value;
+      seeds = 1;
+      one = true;
+    }
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  dirsync::sim::Totals totals;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    if (seconds > 0 && elapsed() > static_cast<double>(seconds)) break;
+    if (!dirsync::sim::Schedule(seed, totals).Run(steps, one))
+      std::printf("seed %llu failed\n", static_cast<unsigned long long>(seed));
+    if (totals.failed >= 5) break;
+  }
+  dirsync::sim::Print(totals, elapsed(), first);
+  return totals.failed == 0 ? 0 : 1;
+}
