@@ -37,6 +37,8 @@ EntryId IdSource::NextEntryId(Instant now) {
 
 RunId IdSource::NextRunId() { return FrontOf<RunId>(Next()); }
 EpochId IdSource::NextEpochId() { return FrontOf<EpochId>(Next()); }
+IncarnationId IdSource::NextIncarnationId() { return FrontOf<IncarnationId>(Next()); }
+Nonce IdSource::NextNonce() { return FrontOf<Nonce>(Next()); }
 HashKey IdSource::NextHashKey() { return FrontOf<HashKey>(Next()); }
 
 }  // namespace dirsync

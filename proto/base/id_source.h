@@ -17,6 +17,8 @@ class IdSource {
   EntryId NextEntryId(Instant now);
   RunId NextRunId();
   EpochId NextEpochId();
+  IncarnationId NextIncarnationId();
+  Nonce NextNonce();
   HashKey NextHashKey();
 
  private:

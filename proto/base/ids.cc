@@ -75,6 +75,9 @@ template struct FixedId<64, SignatureTag>;
 template struct FixedId<16, RunIdTag>;
 template struct FixedId<16, HashKeyTag>;
 template struct FixedId<16, EpochIdTag>;
+template struct FixedId<32, TransportKeyTag>;
+template struct FixedId<16, IncarnationIdTag>;
+template struct FixedId<16, NonceTag>;
 
 std::string Epoch::ToString() const { return std::to_string(counter) + "." + id.hex(); }
 

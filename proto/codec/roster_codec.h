@@ -15,4 +15,8 @@ SignedRosterEntry SignRosterEntry(const RosterEntry& entry, const SigningKey& or
 Result<RosterEntry> OpenRosterEntry(const SignedRosterEntry& signed_entry,
                                     const PublicKey& organization);
 
+// Without looking at any signature: for entries that were verified when they were stored. Errors:
+// kBadRecord.
+Result<RosterEntry> PeekRosterEntry(std::string_view bytes);
+
 }  // namespace dirsync

@@ -25,7 +25,9 @@ void EachRow(Site& site, const std::pair<std::string, std::string>& range, Visit
 EntryId IdAtEnd(std::string_view key) { return *EntryId::FromBytes(key.substr(key.size() - 16)); }
 
 std::optional<ReaderState> ReaderOf(Site& site, const std::string& from) {
-  auto number = FindNumber(*site.storage, "import/" + FoldName("FROM-" + from));
+  auto imports = ImportsFrom(site, from);
+  if (imports.empty()) return std::nullopt;
+  auto number = FindNumber(*site.storage, "import/" + FoldName(imports.front().name));
   if (!number || !*number) return std::nullopt;
   auto state = LoadReader(*site.storage, **number);
   return state ? *state : std::nullopt;

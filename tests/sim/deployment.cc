@@ -40,7 +40,20 @@ void Site::Reopen() {
   if (opened) store = std::move(*opened);
 }
 
-Deployment::Deployment(std::uint64_t seed, std::size_t count) : random_(seed) {
+std::vector<InstanceSettings> ImportsFrom(const Site& site, const std::string& from) {
+  std::vector<InstanceSettings> found;
+  auto instances = ListInstances(*site.storage);
+  if (!instances) return found;
+  for (InstanceSettings& settings : *instances) {
+    auto number = FindNumber(*site.storage, "import/" + FoldName(settings.name));
+    if (!settings.imports || !number || !*number) continue;
+    auto state = LoadReader(*site.storage, **number);
+    if (state && *state && (*state)->stream.site == from) found.push_back(std::move(settings));
+  }
+  return found;
+}
+
+Deployment::Deployment(std::uint64_t seed, std::size_t count, bool imports) : random_(seed) {
   for (std::size_t i = 0; i < count; ++i) {
     Site& site = sites_.emplace_back();
     site.name = "Site" + std::to_string(i + 1);
@@ -59,7 +72,7 @@ Deployment::Deployment(std::uint64_t seed, std::size_t count) : random_(seed) {
     (void)site.store->Write([&](storage::Transaction& transaction) -> Result<> {
       StoreInstance(transaction, ExportOf(site));
       for (const Site& from : sites_)
-        if (from.name != site.name) StoreInstance(transaction, ImportOf(site, from));
+        if (imports && from.name != site.name) StoreInstance(transaction, ImportOf(site, from));
       return {};
     });
   }
@@ -86,9 +99,7 @@ InstanceSettings Deployment::ImportOf(const Site&, const Site& from) const {
   return settings;
 }
 
-// Runs a step that may meet its death; then only what was durable goes on.
-template <class F>
-void Deployment::MayDie(Site& site, const char* what, F&& step) {
+void Deployment::MayDie(Site& site, const char* what, const std::function<void()>& step) {
   if (Draw(4) == 0) site.world->DieAfter(1 + Draw(12));
   try {
     step();
@@ -276,23 +287,20 @@ void Deployment::ChangeScope(Site& site) {
 }
 
 void Deployment::ApproveAll(Site& site) {
-  for (const Site& from : sites_) {
-    (void)site.store->Write([&](storage::Transaction& t) -> Result<> {
-      DIRSYNC_TRY(number, FindNumber(t, "import/" + FoldName("FROM-" + from.name)));
-      if (!number) return {};
-      DIRSYNC_TRY(state, LoadReader(t, *number));
-      DIRSYNC_TRY(settings, LoadInstance(t, "FROM-" + from.name));
-      if (!state) return {};
-      if (state->suspect) DIRSYNC_CHECK(ApproveSuspect(*state));
-      ApplyInput input{site.profile, settings, site.world->Now(), {}};
-      DIRSYNC_TRY(held, ListHeld(t, *number));
-      // Contents before their containers: rows stand in EntryId order.
-      for (int pass = 0; pass < 3; ++pass)
-        for (const HeldRow& row : held) (void)ApproveHeld(t, input, row, *state);
-      StoreReader(t, *state);
-      return {};
-    });
-  }
+  for (const Site& from : sites_)
+    for (const InstanceSettings& settings : ImportsFrom(site, from.name))
+      (void)site.store->Write([&](storage::Transaction& t) -> Result<> {
+        DIRSYNC_TRY(number, FindNumber(t, "import/" + FoldName(settings.name)));
+        DIRSYNC_TRY(state, LoadReader(t, *number));
+        if (state->suspect) DIRSYNC_CHECK(ApproveSuspect(*state));
+        ApplyInput input{site.profile, settings, site.world->Now(), {}};
+        DIRSYNC_TRY(held, ListHeld(t, *number));
+        // Contents before their containers: rows stand in EntryId order.
+        for (int pass = 0; pass < 3; ++pass)
+          for (const HeldRow& row : held) (void)ApproveHeld(t, input, row, *state);
+        StoreReader(t, *state);
+        return {};
+      });
 }
 
 void Deployment::RetryAll(Site& site) {

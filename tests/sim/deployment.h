@@ -2,6 +2,7 @@
 // wrong on the way. The same service code runs here as in the real command.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,7 +37,8 @@ struct Carried {
 
 class Deployment {
  public:
-  Deployment(std::uint64_t seed, std::size_t sites);
+  // `imports`: an import instance per other site exists from the beginning.
+  Deployment(std::uint64_t seed, std::size_t sites, bool imports = true);
 
   std::vector<Site>& sites() { return sites_; }
   std::mt19937_64& random() { return random_; }
@@ -64,6 +66,8 @@ class Deployment {
   bool Settle(std::size_t rounds);
   void ApproveAll(Site& site);
   void RetryAll(Site& site);
+  // Runs a step of the site that may die on the way; then only what was durable goes on.
+  void MayDie(Site& site, const char* what, const std::function<void()>& step);
 
   std::uint64_t deaths() const { return deaths_; }
   // What the last import or export said, for a failing seed's trace.
@@ -71,8 +75,6 @@ class Deployment {
   std::vector<std::string> trace;
 
  private:
-  template <class F>
-  void MayDie(Site& site, const char* what, F&& step);
   void AddPerson(Site& site);
   void AddObstacle(Site& site);
   void ChangePerson(Site& site, const Entry& person);
@@ -84,5 +86,8 @@ class Deployment {
   std::string last_;
   std::uint64_t deaths_ = 0;
 };
+
+// The import instances at `site` that read a stream of `from`, bound to it already.
+std::vector<InstanceSettings> ImportsFrom(const Site& site, const std::string& from);
 
 }  // namespace dirsync::sim

@@ -1,0 +1,25 @@
+// Parts that many messages share <-> their wire form. Parsing returns false for what no encoder of
+// ours writes. Internal to the codec.
+#pragma once
+
+#include <string_view>
+
+#include "proto/codec/wire_id.h"
+#include "proto/model/message.h"
+#include "proto/wire/message.pb.h"
+
+namespace dirsync::codec {
+
+void Fill(const StreamName& stream, wire::Stream& out);
+bool Parse(const wire::Stream& message, StreamName& stream);
+void Fill(const Position& position, wire::Position& out);
+bool Parse(const wire::Position& message, Position& position);
+
+// A number of the registry; those of newer versions become kInternal.
+ErrorCode ParseCode(std::uint32_t number);
+
+// Whether `text` is at most `bytes_max` long, with the text copied.
+bool ParseText(const std::string& raw, std::size_t bytes_max, std::string& text);
+inline constexpr std::size_t kMessageTextBytes = 4096;
+
+}  // namespace dirsync::codec
