@@ -70,6 +70,7 @@ struct SiteStats {
   std::optional<AgentReport> report;
 };
 
+// A site that came through the join door and waits for `sites approve`.
 struct PendingJoin {
   std::string site, server, replaces;
   std::vector<std::string> domains;
@@ -88,6 +89,7 @@ struct BrokerEvent {
   std::string text;
 };
 
+// All of it, as of `now`.
 struct BrokerStats {
   Instant started{};
   Instant now{};
@@ -95,6 +97,8 @@ struct BrokerStats {
   bool read_only = false;
   std::string read_only_reason;
   std::uint64_t log_bytes = 0, log_bytes_max = 0;
+  std::uint64_t reader_bytes_max = 0;   // a reader further behind loses its hold (R21); 0 = none
+  std::int64_t reader_seconds_max = 0;  // likewise, by the age of what it has not acked
   std::uint64_t disk_free_bytes = 0;
   Instant full_at{};  // forecast from the last hour's growth; 0 = not in sight
   std::uint64_t sessions_open = 0;

@@ -27,7 +27,7 @@ struct Bodies {
   auto& operator()(const Range&) { return *envelope.mutable_range(); }
   auto& operator()(const Fetch&) { return *envelope.mutable_fetch(); }
   auto& operator()(const RosterNews&) { return *envelope.mutable_roster(); }
-  auto& operator()(const Join&) { return *envelope.mutable_join(); }
+  auto& operator()(const JoinRequest&) { return *envelope.mutable_join(); }
   auto& operator()(const Joined&) { return *envelope.mutable_joined(); }
   auto& operator()(const AdminRequest&) { return *envelope.mutable_admin(); }
   auto& operator()(const AdminReply&) { return *envelope.mutable_admin_reply(); }
@@ -93,7 +93,7 @@ Result<Message> ParseBody(const wire::Envelope& e, Payload payload) {
     case Envelope::kRoster:
       return Parsed<RosterNews>(e.roster(), std::move(payload));
     case Envelope::kJoin:
-      return Parsed<Join>(e.join(), std::move(payload));
+      return Parsed<JoinRequest>(e.join(), std::move(payload));
     case Envelope::kJoined:
       return Parsed<Joined>(e.joined(), std::move(payload));
     case Envelope::kAdmin:

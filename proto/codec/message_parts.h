@@ -48,8 +48,8 @@ bool Parse(const wire::Fetch& in, Fetch& message);
 // site_codec.cc
 void Fill(const RosterNews& message, wire::Roster& out);
 bool Parse(const wire::Roster& in, RosterNews& message);
-void Fill(const Join& message, wire::Join& out);
-bool Parse(const wire::Join& in, Join& message);
+void Fill(const JoinRequest& message, wire::Join& out);
+bool Parse(const wire::Join& in, JoinRequest& message);
 void Fill(const Joined& message, wire::Joined& out);
 bool Parse(const wire::Joined& in, Joined& message);
 void Fill(const AdminRequest& message, wire::Admin& out);

@@ -76,7 +76,7 @@ bool Parse(const wire::Roster& in, RosterNews& message) {
   return true;
 }
 
-void Fill(const Join& message, wire::Join& out) {
+void Fill(const JoinRequest& message, wire::Join& out) {
   out.set_token(message.token);
   out.set_organization(message.organization);
   out.set_site(message.site);
@@ -88,7 +88,7 @@ void Fill(const Join& message, wire::Join& out) {
   FillId(message.signature, out.mutable_signature());
 }
 
-bool Parse(const wire::Join& in, Join& message) {
+bool Parse(const wire::Join& in, JoinRequest& message) {
   if (in.domains_size() > static_cast<int>(limits::kDomainsPerSite)) return false;
   for (const std::string& domain : in.domains())
     if (!ParseText(domain, limits::kNameBytes, message.domains.emplace_back())) return false;

@@ -245,7 +245,7 @@ struct RosterNews {
 };
 
 // Through the join door only (R9).
-struct Join {
+struct JoinRequest {
   std::string token;  // of the invitation
   std::string organization;
   std::string site;
@@ -255,7 +255,7 @@ struct Join {
   std::vector<std::string> domains;
   std::string replaces;  // site whose lost keys these replace; empty = a new site
   Signature signature;   // of the signing key over the rest: it is held, not just named
-  auto operator<=>(const Join&) const = default;
+  auto operator<=>(const JoinRequest&) const = default;
 };
 struct Joined {
   enum class State : std::uint8_t { kPending = 1, kApproved = 2, kRefused = 3 };
@@ -329,8 +329,8 @@ struct AgentReport {
 
 using Message =
     std::variant<Hello, Welcome, Bye, Ping, Publish, Published, Streams, Subscribe, Unsubscribe,
-                 Subscribed, Deliver, Credit, Ack, Nack, GetRange, Range, Fetch, RosterNews, Join,
-                 Joined, AdminRequest, AdminReply, AgentReport>;
+                 Subscribed, Deliver, Credit, Ack, Nack, GetRange, Range, Fetch, RosterNews,
+                 JoinRequest, Joined, AdminRequest, AdminReply, AgentReport>;
 // "HELLO", "PUBLISH" … as in PROTOCOL.md.
 std::string_view MessageName(const Message& message);
 

@@ -96,6 +96,7 @@ INSTANTIATE_TEST_SUITE_P(Libraries, Purity,
                                              "ZSTD_\\w+|.*google::protobuf::.*|.*dirsync::wire::.*|"
                                              "descriptor_table_\\w+|std::ios_base::Init::.*"},
                                          PureLibrary{"storage", DIRSYNC_STORAGE, ""},
+                                         PureLibrary{"broker_core", DIRSYNC_BROKER_CORE, ""},
                                          PureLibrary{"directory", DIRSYNC_DIRECTORY, ""},
                                          PureLibrary{"agent_core", DIRSYNC_AGENT_CORE, ""},
                                          PureLibrary{"file", DIRSYNC_FILE, ""}),

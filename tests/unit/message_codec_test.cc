@@ -149,8 +149,8 @@ TEST(MessageCodec, EveryTrustMessageIsLossless) {
     for (std::size_t n = r.Few(); n > 0; --n)
       news.entries.push_back({r.Text(), r.AnId<Signature>()});
     ExpectSame(news);
-    ExpectSame(Join{r.Text(), r.Name(), r.Name(), r.Name(), r.AnId<PublicKey>(),
-                    r.AnId<TransportKey>(), r.Texts(), r.Name(), r.AnId<Signature>()});
+    ExpectSame(JoinRequest{r.Text(), r.Name(), r.Name(), r.Name(), r.AnId<PublicKey>(),
+                           r.AnId<TransportKey>(), r.Texts(), r.Name(), r.AnId<Signature>()});
     ExpectSame(Joined{Joined::State::kRefused, ErrorCode::kExpired, r.Text(), news});
   }
 }

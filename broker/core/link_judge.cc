@@ -1,0 +1,272 @@
+#include "broker/core/link_judge.h"
+
+#include <algorithm>
+
+#include "proto/base/measure.h"
+#include "proto/base/text.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::size_t kNameShown = 64;
+constexpr std::size_t kTextShown = 300;
+
+struct Verdict {
+  LinkState state;
+  Severity severity;
+  std::string reason;
+  std::string command;
+  std::string at;
+};
+using Ruling = std::optional<Verdict>;
+
+std::string Named(std::string_view name) { return Printable(name, kNameShown); }
+
+Severity ByAge(Duration age, Duration warning, Duration critical) {
+  if (age >= critical) return Severity::kCritical;
+  return age >= warning ? Severity::kWarning : Severity::kNotice;
+}
+
+std::string Since(Instant time, Instant now) {
+  return time == Instant{} ? "" : " for " + DurationText(now - time);
+}
+
+std::string InstanceOf(const LinkEnd& end) {
+  return end.report ? ShellWord(end.report->instance) : "INSTANCE";
+}
+
+std::string ProblemText(const LinkEnd& end) {
+  const ErrorInfo& info = InfoOf(end.report->problem);
+  std::string text = Named(end.site) + " says " + std::string(info.text);
+  if (!end.report->problem_text.empty())
+    text += ": " + Printable(end.report->problem_text, kTextShown);
+  return text;
+}
+
+// The end whose reported problem leads to `state`; the reader first.
+const LinkEnd* EndWithProblem(const LinkFacts& facts, LinkState state) {
+  for (const LinkEnd* end : {&facts.reader, &facts.producer})
+    if (end->report && StateOfProblem(end->report->problem) == state) return end;
+  return nullptr;
+}
+
+Ruling Refused(const LinkFacts& facts, const LinkThresholds&) {
+  for (const LinkEnd* end : {&facts.producer, &facts.reader}) {
+    if (end->state == SiteState::kActive) continue;
+    const bool revoked = end->state == SiteState::kRevoked;
+    return Verdict{LinkState::kRefused, Severity::kNotice,
+                   Named(end->site) + (revoked ? " is revoked: its messages are refused"
+                                               : " has left the organisation"),
+                   "dirsync sites list", "the broker"};
+  }
+  if (facts.refused == SubscribeOutcome::kFork)
+    return Verdict{LinkState::kRefused, Severity::kCritical,
+                   "FORK: the log holds another batch where " + Named(facts.reader.site) +
+                       " stands; two histories of the stream exist",
+                   "dirsync log verify " + ShellWord(facts.stream.ToString()), "the broker"};
+  if (const LinkEnd* end = EndWithProblem(facts, LinkState::kRefused))
+    return Verdict{LinkState::kRefused, Severity::kCritical, ProblemText(*end), "dirsync doctor",
+                   end->site};
+  return std::nullopt;
+}
+
+Ruling Diverged(const LinkFacts& facts, const LinkThresholds&) {
+  const auto& report = facts.reader.report;
+  if (!report || !report->diverged) return std::nullopt;
+  std::string reason = "sums differ at sequence " + std::to_string(report->position.sequence);
+  reason += report->sums_equal_at == Instant{}
+                ? "; they were never found equal"
+                : "; last equal at " + FormatTime(report->sums_equal_at);
+  return Verdict{LinkState::kDiverged, Severity::kCritical, reason,
+                 "dirsync resync plan " + InstanceOf(facts.reader), facts.reader.site};
+}
+
+Ruling Held(const LinkFacts& facts, const LinkThresholds&) {
+  for (const LinkEnd* end : {&facts.reader, &facts.producer}) {
+    if (!end->report) continue;
+    if (end->report->suspect || end->report->problem == ErrorCode::kSuspect)
+      return Verdict{LinkState::kHeld, Severity::kCritical,
+                     "the stream waits before a suspect run until a person at " + Named(end->site) +
+                         " approves or rejects it",
+                     "dirsync held list", end->site};
+    if (end->report->held == 0) continue;
+    return Verdict{LinkState::kHeld, Severity::kCritical,
+                   CountText(end->report->held, "delete waits", "deletes wait") +
+                       " for a person at " + Named(end->site),
+                   "dirsync held list", end->site};
+  }
+  return std::nullopt;
+}
+
+Ruling Quarantined(const LinkFacts& facts, const LinkThresholds&) {
+  const auto& report = facts.reader.report;
+  if (!report || report->quarantined == 0) return std::nullopt;
+  return Verdict{LinkState::kQuarantined, Severity::kWarning,
+                 CountText(report->quarantined, "change") + " could not be applied at " +
+                     Named(facts.reader.site),
+                 "dirsync quarantine list", facts.reader.site};
+}
+
+Ruling Resyncing(const LinkFacts& facts, const LinkThresholds&) {
+  const auto& report = facts.reader.report;
+  if (!report || report->full_total == 0) return std::nullopt;
+  std::string reason = "a full copy is under way: " + std::to_string(report->full_done) + " of " +
+                       CountText(report->full_total, "entry", "entries");
+  if (facts.producer.online)
+    return Verdict{LinkState::kResyncing, Severity::kNotice, reason, "", ""};
+  return Verdict{LinkState::kResyncing, Severity::kWarning,
+                 reason + "; it waits for " + Named(facts.producer.site) + ", which is offline",
+                 "dirsync status", facts.producer.site};
+}
+
+Ruling Restored(const LinkFacts& facts, const LinkThresholds&) {
+  const auto& report = facts.reader.report;
+  const Instant equal = report ? report->sums_equal_at : Instant{};
+  for (const LinkEnd* end : {&facts.producer, &facts.reader}) {
+    if (end->restored == Instant{} || equal > end->restored) continue;
+    return Verdict{LinkState::kRestored, Severity::kWarning,
+                   Named(end->site) + " was put back from a copy at " + FormatTime(end->restored) +
+                       "; no delete is applied until both sides are found equal",
+                   "dirsync resync plan " + InstanceOf(facts.reader), facts.reader.site};
+  }
+  return std::nullopt;
+}
+
+Ruling NeedsRanges(const LinkFacts& facts, const LinkThresholds&) {
+  const bool needed = facts.needs_ranges || facts.refused == SubscribeOutcome::kNeedsRanges ||
+                      EndWithProblem(facts, LinkState::kNeedsRanges) != nullptr;
+  if (!needed) return std::nullopt;
+  const std::string reason =
+      "the log no longer holds what " + Named(facts.reader.site) + " needs; a full copy ";
+  if (facts.producer.online && facts.reader.online)
+    return Verdict{LinkState::kNeedsRanges, Severity::kNotice, reason + "begins by itself", "", ""};
+  const LinkEnd& missing = facts.reader.online ? facts.producer : facts.reader;
+  return Verdict{LinkState::kNeedsRanges, Severity::kWarning,
+                 reason + "begins when " + Named(missing.site) + " is back", "dirsync status",
+                 missing.site};
+}
+
+Ruling Offline(const LinkFacts& facts, const LinkThresholds& thresholds) {
+  for (const LinkEnd* end : {&facts.reader, &facts.producer}) {
+    if (end->online) continue;
+    const Duration age = facts.now - end->heard;
+    const Severity severity = end->heard == Instant{} ? Severity::kWarning
+                                                      : ByAge(age, thresholds.offline_warning,
+                                                              thresholds.offline_critical);
+    return Verdict{LinkState::kOffline, severity,
+                   Named(end->site) + " is offline" + Since(end->heard, facts.now),
+                   "dirsync status", end->site};
+  }
+  return std::nullopt;
+}
+
+Ruling Paused(const LinkFacts& facts, const LinkThresholds&) {
+  for (const LinkEnd* end : {&facts.producer, &facts.reader})
+    if (end->report && end->report->paused)
+      return Verdict{LinkState::kPaused, Severity::kNotice,
+                     "paused by a person at " + Named(end->site),
+                     "dirsync instance show " + InstanceOf(*end), end->site};
+  return std::nullopt;
+}
+
+Ruling CatchingUp(const LinkFacts& facts, const LinkThresholds& thresholds) {
+  if (const LinkEnd* end = EndWithProblem(facts, LinkState::kCatchingUp))
+    return Verdict{LinkState::kCatchingUp, Severity::kWarning, ProblemText(*end), "dirsync doctor",
+                   end->site};
+  if (facts.refused == SubscribeOutcome::kTruncated)
+    return Verdict{LinkState::kCatchingUp, Severity::kWarning,
+                   "the broker's log went back behind the reader; its producer refills it",
+                   "dirsync broker streams", "the broker"};
+  const bool waits = facts.lag_batches > 0;
+  const Instant last = waits ? facts.oldest_unacked : facts.canary;
+  const Duration age = last == Instant{} ? Duration(0) : Duration(facts.now - last);
+  if (!waits && age < thresholds.late_warning) return std::nullopt;
+  Verdict verdict{LinkState::kCatchingUp,
+                  ByAge(age, thresholds.late_warning, thresholds.late_critical), "", "", ""};
+  if (waits) {
+    verdict.reason = CountText(facts.lag_batches, "batch waits", "batches wait");
+    if (last != Instant{}) verdict.reason += ", the oldest" + Since(last, facts.now);
+  } else {
+    verdict.reason = "nothing was told" + Since(last, facts.now) + ", not even a canary";
+  }
+  if (verdict.severity >= Severity::kWarning) {
+    verdict.command = "dirsync doctor";
+    verdict.at = waits ? facts.reader.site : facts.producer.site;
+  }
+  return verdict;
+}
+
+}  // namespace
+
+std::string ShellWord(std::string_view word) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./:,@%+=").find(c) != std::string_view::npos ||
+           static_cast<unsigned char>(c) >= 0x80;
+  };
+  if (!word.empty() && std::ranges::all_of(word, plain)) return Named(word);
+  std::string quoted = "'";
+  for (char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return Named(quoted + "'");
+}
+
+std::optional<LinkState> StateOfProblem(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kAlreadyApplied:
+      return std::nullopt;
+    case ErrorCode::kSuspect:
+      return LinkState::kHeld;
+    case ErrorCode::kEpochChanged:
+    case ErrorCode::kNeedsRanges:
+      return LinkState::kNeedsRanges;
+    case ErrorCode::kUnreachable:
+      return LinkState::kOffline;
+    case ErrorCode::kGap:
+    case ErrorCode::kLogTruncated:
+      return LinkState::kCatchingUp;
+    default:
+      break;
+  }
+  // What may pass by itself, or when a disk has room again.
+  constexpr int kTemporary = 5;
+  return InfoOf(code).exit_status == kTemporary ? LinkState::kCatchingUp : LinkState::kRefused;
+}
+
+LinkView JudgeLink(const LinkFacts& facts, const LinkThresholds& thresholds) {
+  using Rule = Ruling (*)(const LinkFacts&, const LinkThresholds&);
+  // In the order of precedence (LinkState), worst first.
+  static constexpr Rule kRules[] = {Refused,  Diverged,    Held,    Quarantined, Resyncing,
+                                    Restored, NeedsRanges, Offline, Paused,      CatchingUp};
+  Ruling ruling;
+  for (const Rule rule : kRules)
+    if (!ruling) ruling = rule(facts, thresholds);
+  if (!ruling)
+    ruling = Verdict{LinkState::kInSync, Severity::kFine, "everything told is applied", "", ""};
+  if (ruling->state > LinkState::kOffline && !facts.reader.online &&
+      facts.reader.heard != Instant{})
+    ruling->reason +=
+        "; " + Named(facts.reader.site) + " is offline" + Since(facts.reader.heard, facts.now);
+
+  LinkView view;
+  view.stream = facts.stream;
+  view.reader = facts.reader.site;
+  view.state = ruling->state;
+  view.severity = ruling->severity;
+  view.reason = std::move(ruling->reason);
+  view.command = std::move(ruling->command);
+  view.at = std::move(ruling->at);
+  view.canary = facts.canary;
+  view.batches_waiting = facts.lag_batches;
+  view.bytes_waiting = facts.lag_bytes;
+  if (const auto& report = facts.reader.report) {
+    view.instance = report->instance;
+    view.deletes_waiting = report->held;
+    view.quarantined = report->quarantined;
+    view.full_done = report->full_done;
+    view.full_total = report->full_total;
+  }
+  if (facts.producer.report) view.deletes_waiting += facts.producer.report->held;
+  return view;
+}
+
+}  // namespace dirsync
