@@ -122,6 +122,9 @@ std::string LogStateKey(StreamNumber stream) { return Key(Table::kLogState, 4).U
 std::string LogKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence) {
   return Key(Table::kLog, 20).U32(stream).U64(epoch_counter).U64(sequence).Take();
 }
+std::string LogIndexKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence) {
+  return Key(Table::kLogIndex, 20).U32(stream).U64(epoch_counter).U64(sequence).Take();
+}
 std::string LogReaderKey(StreamNumber stream, std::string_view folded_site) {
   return StreamTextKey(Table::kLogReader, stream, folded_site);
 }
@@ -143,6 +146,12 @@ std::pair<std::string, std::string> TableRange(Table table) {
 
 std::pair<std::string, std::string> StreamRange(Table table, StreamNumber stream) {
   return PrefixRange(Key(table, 4).U32(stream).Take());
+}
+
+StreamNumber StreamOfKey(std::string_view key) {
+  StreamNumber number = 0;
+  for (std::size_t i = 1; i <= 4; ++i) number = number << 8 | static_cast<std::uint8_t>(key[i]);
+  return number;
 }
 
 std::pair<std::string, std::string> PrefixRange(std::string prefix) {

@@ -43,7 +43,8 @@ enum class Table : char {
   kSiteKey = 'k',     // transport key -> folded site
   // Of a broker's store only.
   kLogState = 'l',   // stream number -> producer's state and bounds of the log
-  kLog = 'g',        // stream number, epoch counter, sequence -> digest and stored batch bytes
+  kLog = 'g',        // stream number, epoch counter, sequence -> stored batch bytes
+  kLogIndex = 'i',   // the same key -> digest, sizes and time of that kLog row
   kLogReader = 'a',  // stream number, folded reader site -> acked position, hold
   kSession = 's',    // folded site -> nonces given
   kJoin = 'j',       // folded site -> pending join
@@ -88,6 +89,7 @@ std::string RosterKey(std::string_view folded_site);
 std::string SiteKeyKey(const TransportKey& key);
 std::string LogStateKey(StreamNumber stream);
 std::string LogKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence);
+std::string LogIndexKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence);
 std::string LogReaderKey(StreamNumber stream, std::string_view folded_site);
 std::string SessionKey(std::string_view folded_site);
 std::string JoinKey(std::string_view folded_site);
@@ -97,6 +99,8 @@ std::string TombstoneKey(std::int64_t deleted_ms, const EntryId& id);
 // The whole table, or of one stream in it: [first, second).
 std::pair<std::string, std::string> TableRange(Table table);
 std::pair<std::string, std::string> StreamRange(Table table, StreamNumber stream);
+// Number of the stream in a key of a table whose keys begin with one. REQUIRES such a key.
+StreamNumber StreamOfKey(std::string_view key);
 // All keys that begin with `prefix`: [prefix, the next string that does not).
 std::pair<std::string, std::string> PrefixRange(std::string prefix);
 

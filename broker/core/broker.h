@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,25 +59,32 @@ class Broker {
   // Every second or so: silence, retention (R21), trims, the door's end, rings of the stats.
   Result<> Tick(storage::Transaction& transaction, Instant now, std::vector<Outgoing>& out);
 
-  // The transaction that Handle wrote into was dropped: state is read again. (Loops that stop on
-  // the first failed commit never need it; the simulator's crash is a new Open.)
-
   // New limits, or a roster entry that an administrator signed here; sessions learn of it.
   void Apply(const BrokerSettings& settings);
+  // Errors: of TakeRosterEntry; nothing is changed then.
   Result<> TakeRoster(storage::Transaction& transaction, const SignedRosterEntry& entry,
                       Instant now, std::vector<Outgoing>& out);
+  // Opens the join door until `now` + limits::kDoorSeconds; returns the token of the invitation.
+  // An earlier invitation ends.
+  Result<std::string> OpenDoor(storage::Transaction& transaction, Instant now);
+  // Forgets what asked to join as `site`. kNotFound.
+  Result<> RefuseJoin(storage::Transaction& transaction, const std::string& site, Instant now);
   // Disk state as the loop saw it: true = PUBLISH is answered READ_ONLY; acks and trims go on.
   void SetReadOnly(bool read_only, std::string reason);
-  // Refusals that happened below: handshakes that CURVE or ZAP refused.
-  void CountRefusal(std::string_view reason, Instant now);
+  void SetDiskFree(std::uint64_t bytes);
+  // Refusals that happened below: handshakes that CURVE or ZAP refused, bytes that are no message.
+  void CountRefusal(std::string_view reason);
 
-  // Whether a key may connect: what the ZAP handler asks. Thread-safe.
-  bool MayConnect(const TransportKey& key) const;
+  // Keys that may connect, and a number that changes whenever they do: what the ZAP handler asks
+  // a copy of.
+  std::set<TransportKey> ActiveKeys() const;
+  std::uint64_t roster_generation() const;
 
-  BrokerStats Stats(Instant now) const;
+  BrokerStats Stats(const storage::ReadView& view, Instant now) const;
+
+  struct State;  // internal: broker/core/broker_state.h
 
  private:
-  struct State;
   explicit Broker(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

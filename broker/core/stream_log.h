@@ -20,9 +20,10 @@ struct LogState {
   IncarnationId incarnation;
   Position tail;  // last batch appended; sequence 0 = none
   Position base;  // what precedes the oldest batch kept: a reader there needs nothing else
-  std::uint64_t bytes = 0;    // kept
-  std::uint64_t batches = 0;  // kept
-  Instant tail_time{};        // when it was appended
+  std::uint64_t total = 0;       // bytes ever appended in this incarnation
+  std::uint64_t base_total = 0;  // of them, those up to `base`: kept are total - base_total
+  std::uint64_t batches = 0;     // kept
+  Instant tail_time{};           // when it was appended
   auto operator<=>(const LogState&) const = default;
 };
 
@@ -31,8 +32,17 @@ struct LogBatch {
   Payload payload;
 };
 
-// Over the rows kLogState and kLog of a broker's store. Writes go into the caller's transaction,
-// which commits; nothing may be answered before that commit is synced (B6).
+// What the log remembers of a batch beside its bytes.
+struct LogMark {
+  Position position;
+  std::uint64_t bytes = 0;
+  std::uint64_t total = 0;  // LogState::total after it
+  std::uint32_t changes = 0;
+  Instant time{};  // when it was appended
+};
+
+// Over the rows kLogState, kLog and kLogIndex of a broker's store. Writes go into the caller's
+// transaction, which commits; nothing may be answered before that commit is synced (B6).
 class StreamLog {
  public:
   // Errors: kCorrupt, kIo.
@@ -49,6 +59,13 @@ class StreamLog {
   // kNeedsRanges below the base; kLogTruncated above the tail; kFork: another digest there.
   static Result<std::vector<LogBatch>> Read(const storage::ReadView& view, const LogState& state,
                                             const Position& cursor, std::uint64_t bytes);
+  // The mark of the batch at `position`, or of the base (bytes 0); nullopt: not kept, or another
+  // digest has this number.
+  static Result<std::optional<LogMark>> Mark(const storage::ReadView& view, const LogState& state,
+                                             const Position& position);
+  // The mark of the first batch behind `position`; nullopt: none kept.
+  static Result<std::optional<LogMark>> After(const storage::ReadView& view, const LogState& state,
+                                              const Position& position);
   // One batch; nullopt: not kept.
   static Result<std::optional<LogBatch>> Find(const storage::ReadView& view, const LogState& state,
                                               const Position& position);

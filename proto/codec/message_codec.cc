@@ -28,7 +28,7 @@ struct Bodies {
   auto& operator()(const Fetch&) { return *envelope.mutable_fetch(); }
   auto& operator()(const RosterNews&) { return *envelope.mutable_roster(); }
   auto& operator()(const JoinRequest&) { return *envelope.mutable_join(); }
-  auto& operator()(const Joined&) { return *envelope.mutable_joined(); }
+  auto& operator()(const JoinReply&) { return *envelope.mutable_joined(); }
   auto& operator()(const AdminRequest&) { return *envelope.mutable_admin(); }
   auto& operator()(const AdminReply&) { return *envelope.mutable_admin_reply(); }
   auto& operator()(const AgentReport&) { return *envelope.mutable_report(); }
@@ -95,7 +95,7 @@ Result<Message> ParseBody(const wire::Envelope& e, Payload payload) {
     case Envelope::kJoin:
       return Parsed<JoinRequest>(e.join(), std::move(payload));
     case Envelope::kJoined:
-      return Parsed<Joined>(e.joined(), std::move(payload));
+      return Parsed<JoinReply>(e.joined(), std::move(payload));
     case Envelope::kAdmin:
       return Parsed<AdminRequest>(e.admin(), std::move(payload));
     case Envelope::kAdminReply:

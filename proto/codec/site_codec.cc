@@ -102,17 +102,17 @@ bool Parse(const wire::Join& in, JoinRequest& message) {
          ParseId(in.signature(), message.signature);
 }
 
-void Fill(const Joined& message, wire::Joined& out) {
+void Fill(const JoinReply& message, wire::Joined& out) {
   out.set_state(static_cast<std::uint32_t>(message.state));
   out.set_code(static_cast<std::uint32_t>(message.code));
   out.set_text(message.text);
   Fill(message.roster, *out.mutable_roster());
 }
 
-bool Parse(const wire::Joined& in, Joined& message) {
-  if (in.state() == 0 || in.state() > static_cast<std::uint32_t>(Joined::State::kRefused))
+bool Parse(const wire::Joined& in, JoinReply& message) {
+  if (in.state() == 0 || in.state() > static_cast<std::uint32_t>(JoinReply::State::kRefused))
     return false;
-  message.state = static_cast<Joined::State>(in.state());
+  message.state = static_cast<JoinReply::State>(in.state());
   message.code = ParseCode(in.code());
   return ParseText(in.text(), kMessageTextBytes, message.text) &&
          Parse(in.roster(), message.roster);

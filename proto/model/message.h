@@ -257,13 +257,13 @@ struct JoinRequest {
   Signature signature;   // of the signing key over the rest: it is held, not just named
   auto operator<=>(const JoinRequest&) const = default;
 };
-struct Joined {
+struct JoinReply {
   enum class State : std::uint8_t { kPending = 1, kApproved = 2, kRefused = 3 };
   State state = State::kPending;
   ErrorCode code = ErrorCode::kInternal;  // kRefused
   std::string text;
   RosterNews roster;  // kApproved: the whole roster
-  auto operator<=>(const Joined&) const = default;
+  auto operator<=>(const JoinReply&) const = default;
 };
 
 // ---- requests between agents, and reports ----
@@ -330,7 +330,7 @@ struct AgentReport {
 using Message =
     std::variant<Hello, Welcome, Bye, Ping, Publish, Published, Streams, Subscribe, Unsubscribe,
                  Subscribed, Deliver, Credit, Ack, Nack, GetRange, Range, Fetch, RosterNews,
-                 JoinRequest, Joined, AdminRequest, AdminReply, AgentReport>;
+                 JoinRequest, JoinReply, AdminRequest, AdminReply, AgentReport>;
 // "HELLO", "PUBLISH" … as in PROTOCOL.md.
 std::string_view MessageName(const Message& message);
 

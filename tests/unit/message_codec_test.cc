@@ -151,7 +151,7 @@ TEST(MessageCodec, EveryTrustMessageIsLossless) {
     ExpectSame(news);
     ExpectSame(JoinRequest{r.Text(), r.Name(), r.Name(), r.Name(), r.AnId<PublicKey>(),
                            r.AnId<TransportKey>(), r.Texts(), r.Name(), r.AnId<Signature>()});
-    ExpectSame(Joined{Joined::State::kRefused, ErrorCode::kExpired, r.Text(), news});
+    ExpectSame(JoinReply{JoinReply::State::kRefused, ErrorCode::kExpired, r.Text(), news});
   }
 }
 

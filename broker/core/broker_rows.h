@@ -1,0 +1,48 @@
+// Rows of a broker's store beside its logs; bytes in storage/FORMAT.md. Internal to broker/core.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "broker/core/broker_stats.h"
+#include "proto/base/error.h"
+#include "proto/model/message.h"
+
+namespace dirsync {
+
+// What a registered reader keeps in the log for itself (R21).
+struct ReaderHold {
+  std::string site;
+  Position acked;           // or where it was registered
+  std::uint64_t total = 0;  // LogState::total at that position
+  Instant since{};          // registered
+  bool holds = true;        // false: needs ranges before it goes on
+  auto operator<=>(const ReaderHold&) const = default;
+};
+std::string EncodeHold(const ReaderHold& hold);
+Result<ReaderHold> DecodeHold(std::string_view row);
+
+// Nonces of a site's sessions (R18).
+struct SessionNonces {
+  Nonce given;      // by the last WELCOME
+  Nonce confirmed;  // by the last WELCOME whose session went on
+};
+std::string EncodeNonces(const SessionNonces& nonces);
+Result<SessionNonces> DecodeNonces(std::string_view row);
+
+// A request to join that waits for a person.
+std::string EncodePending(const JoinRequest& join, Instant time);
+Result<PendingJoin> DecodePending(std::string_view row);
+
+// The open door: digest of the token, and until when.
+struct OpenedDoor {
+  Digest token;
+  Instant until{};
+};
+std::string EncodeDoor(const OpenedDoor& door);
+Result<OpenedDoor> DecodeDoor(std::string_view row);
+
+std::string EncodeEvent(const BrokerEvent& event);
+Result<BrokerEvent> DecodeEvent(std::string_view row);
+
+}  // namespace dirsync

@@ -1,0 +1,144 @@
+// What the broker counts, put together for the outlets.
+#include <algorithm>
+
+#include "broker/core/broker_state.h"
+#include "proto/base/text.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::size_t kMinutesKept = 24 * 60;
+constexpr Duration kMinute = std::chrono::minutes(1);
+
+Instant MinuteOf(Instant time) { return Instant(time.time_since_epoch() / kMinute * kMinute); }
+
+bool Behind(const Position& a, const Position& b) {
+  return Version{a.epoch.counter, a.sequence} < Version{b.epoch.counter, b.sequence};
+}
+
+// What a site's agent says of the instance that writes, or reads, this stream.
+std::optional<InstanceReport> ReportOf(const std::map<std::string, BrokerSite>& sites,
+                                       const std::string& site, const StreamName& stream,
+                                       bool exports) {
+  const auto found = sites.find(site);
+  if (found == sites.end() || !found->second.report) return std::nullopt;
+  for (const InstanceReport& report : found->second.report->instances)
+    if (report.exports == exports && report.stream == stream) return report;
+  return std::nullopt;
+}
+
+std::uint64_t LagBatches(const BrokerStream& stream, const BrokerReader& reader) {
+  const Position& tail = stream.log.tail;
+  const Position& acked = reader.hold.acked;
+  if (!Behind(acked, tail)) return 0;
+  return acked.epoch == tail.epoch ? tail.sequence - acked.sequence : stream.log.batches;
+}
+
+// When the log is full if it grows as it did in the last hour; zero: not in sight.
+Instant FullAt(const std::map<StreamName, BrokerStream>& streams, std::uint64_t room, Instant now) {
+  std::uint64_t grown = 0;
+  for (const auto& [name, stream] : streams)
+    for (const MinutePoint& point : stream.minutes)
+      if (point.minute + std::chrono::hours(1) >= now) grown += point.bytes;
+  if (grown == 0) return {};
+  const std::uint64_t hours = room / grown;
+  return hours > 24 * 365 ? Instant{} : now + std::chrono::hours(hours);
+}
+
+}  // namespace
+
+void Broker::State::CountMinute(BrokerStream& stream, Instant now, std::uint64_t changes,
+                                std::uint64_t bytes) {
+  const Instant minute = MinuteOf(now);
+  if (stream.minutes.empty() || stream.minutes.back().minute < minute)
+    stream.minutes.push_back({minute, 0, 0, 0});
+  if (stream.minutes.size() > kMinutesKept) stream.minutes.pop_front();
+  MinutePoint& point = stream.minutes.back();
+  point.changes += changes;
+  point.bytes += bytes;
+  std::uint64_t waiting = 0;
+  for (const auto& [site, reader] : stream.readers)
+    waiting = std::max(waiting, LagBatches(stream, reader));
+  point.waiting = waiting;
+}
+
+BrokerStats Broker::Stats(const storage::ReadView& view, Instant now) const {
+  const State& state = *state_;
+  BrokerStats stats;
+  stats.started = state.started;
+  stats.now = now;
+  stats.organization = state.settings.organization;
+  stats.read_only = state.read_only;
+  stats.read_only_reason = state.read_only_reason;
+  stats.log_bytes_max = state.settings.log_bytes_max;
+  stats.disk_free_bytes = state.disk_free;
+  stats.sessions_open = state.sessions.size();
+  stats.refusals = state.refusals;
+  stats.events.assign(state.events.begin(), state.events.end());
+  for (const auto& [name, stream] : state.streams) {
+    StreamStats row;
+    row.stream = name;
+    row.incarnation = stream.log.incarnation;
+    row.tail = stream.log.tail;
+    row.first = stream.log.batches > 0 ? stream.log.base.sequence + 1 : 0;
+    row.bytes = stream.log.total - stream.log.base_total;
+    row.batches = stream.log.batches;
+    row.tail_time = stream.log.tail_time;
+    row.received = stream.received;
+    row.stored = stream.stored;
+    row.duplicates = stream.duplicates;
+    row.stored_bytes = stream.stored_bytes;
+    row.stored_changes = stream.stored_changes;
+    row.rejected = stream.rejected;
+    row.minutes.assign(stream.minutes.begin(), stream.minutes.end());
+    const std::string producer = FoldName(name.site);
+    const auto site = state.sites.find(producer);
+    row.producer_online = site != state.sites.end() && site->second.session != 0;
+    row.report = ReportOf(state.sites, producer, name, true);
+    for (const auto& [folded, reader] : stream.readers) {
+      ReaderStats& out = row.readers.emplace_back();
+      const auto reads = state.sites.find(folded);
+      out.site = reader.site;
+      out.connected = reads != state.sites.end() && reads->second.session != 0;
+      out.acked = reader.hold.acked;
+      out.delivered = reader.sent.sequence;
+      out.lag_batches = LagBatches(stream, reader);
+      out.lag_bytes = out.lag_batches == 0
+                          ? 0
+                          : stream.log.total - std::min(stream.log.total, reader.hold.total);
+      if (out.lag_batches > 0) {
+        auto oldest = StreamLog::After(view, stream.log, reader.hold.acked);
+        if (oldest && *oldest) out.oldest_unacked = (*oldest)->time;
+      }
+      out.last_ack = reader.last_ack;
+      const auto session = state.sessions.find(reader.session);
+      if (session != state.sessions.end()) out.credit_bytes = session->second.credit;
+      out.in_flight_bytes =
+          session == state.sessions.end()
+              ? 0
+              : state.settings.credit_bytes_max -
+                    std::min(state.settings.credit_bytes_max, session->second.credit);
+      out.delivered_batches = reader.delivered;
+      out.redelivered_batches = reader.redelivered;
+      out.nacks = reader.nacks;
+      out.ranges = reader.ranges;
+      out.needs_ranges = !reader.hold.holds || reader.refused == SubscribeOutcome::kNeedsRanges;
+      out.refused = reader.refused;
+      out.report = ReportOf(state.sites, folded, name, false);
+    }
+    stats.log_bytes += row.bytes;
+    stats.streams.push_back(std::move(row));
+  }
+  for (const auto& [folded, site] : state.sites)
+    stats.sites.push_back({site.entry, site.session != 0, site.since, site.heard, site.program,
+                           site.sessions, site.report});
+  const auto [lower, upper] = storage::TableRange(storage::Table::kJoin);
+  for (auto cursor = view.Scan(lower, upper); cursor->Valid(); cursor->Next())
+    if (auto pending = DecodePending(cursor->Value()); pending)
+      stats.pending.push_back(std::move(*pending));
+  const std::uint64_t room = stats.log_bytes_max - std::min(stats.log_bytes_max, stats.log_bytes);
+  stats.full_at = FullAt(state.streams, room, now);
+  return stats;
+}
+
+}  // namespace dirsync

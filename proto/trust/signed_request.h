@@ -1,0 +1,26 @@
+// Requests that a site signs: to join, and to another site's agent (R6). What is signed names its
+// kind, and every part with its length, so that no signature serves for anything else.
+#pragma once
+
+#include "proto/base/crypto.h"
+#include "proto/base/error.h"
+#include "proto/model/message.h"
+#include "storage/storage.h"
+
+namespace dirsync {
+
+// Sets signing_key and signature.
+void SignJoin(JoinRequest& join, const SigningKey& key);
+// Whether the holder of join.signing_key wrote it.
+bool IsSignedJoin(const JoinRequest& join);
+
+// Sets the signature; `request.signer` is the site of `key`.
+void SignRequest(AdminRequest& request, const SigningKey& key);
+// Signed by an active site of the roster, for this `site`, not expired, and not good for longer
+// than limits::kRequestSeconds. Whether it was taken before is for the caller, who keeps the
+// nonces. Returns the signer. Errors: kNotPermitted (nobody's, not active, another target),
+// kBadSignature, kExpired.
+Result<RosterEntry> CheckRequest(const storage::ReadView& view, const AdminRequest& request,
+                                 std::string_view site, Instant now);
+
+}  // namespace dirsync
