@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cli/base64.h"
+#include "proto/base/base64.h"
 #include "proto/base/text.h"
 #include "proto/model/address.h"
 #include "proto/model/attribute_table.h"

@@ -2,7 +2,7 @@
 
 #include "agent/core/instance.h"
 #include "agent/core/reader_state.h"
-#include "cli/base64.h"
+#include "proto/base/base64.h"
 #include "cli/json.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"

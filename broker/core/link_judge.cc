@@ -76,7 +76,7 @@ Ruling Diverged(const LinkFacts& facts, const LinkThresholds&) {
   std::string reason = "sums differ at sequence " + std::to_string(report->position.sequence);
   reason += report->sums_equal_at == Instant{}
                 ? "; they were never found equal"
-                : "; last equal at " + FormatTime(report->sums_equal_at);
+                : "; last equal " + DurationText(facts.now - report->sums_equal_at) + " ago";
   return Verdict{LinkState::kDiverged, Severity::kCritical, reason,
                  "dirsync resync plan " + InstanceOf(facts.reader), facts.reader.site};
 }
@@ -125,8 +125,9 @@ Ruling Restored(const LinkFacts& facts, const LinkThresholds&) {
   for (const LinkEnd* end : {&facts.producer, &facts.reader}) {
     if (end->restored == Instant{} || equal > end->restored) continue;
     return Verdict{LinkState::kRestored, Severity::kWarning,
-                   Named(end->site) + " was put back from a copy at " + FormatTime(end->restored) +
-                       "; no delete is applied until both sides are found equal",
+                   Named(end->site) + " was put back from a copy " +
+                       DurationText(facts.now - end->restored) +
+                       " ago; no delete is applied until both sides are found equal",
                    "dirsync resync plan " + InstanceOf(facts.reader), facts.reader.site};
   }
   return std::nullopt;

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "cli/base64.h"
+#include "proto/base/base64.h"
 #include "cli/json.h"
 #include "cli/progress.h"
 #include "cli/runner.h"

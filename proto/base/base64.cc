@@ -1,8 +1,8 @@
-#include "cli/base64.h"
+#include "proto/base/base64.h"
 
 #include <cstdint>
 
-namespace dirsync::cli {
+namespace dirsync {
 namespace {
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -40,4 +40,4 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
   return out;
 }
 
-}  // namespace dirsync::cli
+}  // namespace dirsync

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-namespace dirsync::cli {
+namespace dirsync {
 
 std::string EncodeBase64(std::string_view bytes);
 // With padding, without blanks; anything else is nullopt.
 std::optional<std::string> DecodeBase64(std::string_view text);
 
-}  // namespace dirsync::cli
+}  // namespace dirsync
