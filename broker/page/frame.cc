@@ -8,6 +8,9 @@
 namespace dirsync {
 namespace {
 
+// Names within their bound (limits.h) fit; longer ones lead to a list instead.
+constexpr std::size_t kAddressBytes = 2048;
+
 struct View {
   std::string_view path, name;
 };
@@ -79,11 +82,14 @@ void AddState(Html& html, const LinkView& view) {
 }
 
 std::string LinkUrl(const LinkView& view) {
-  return "/link?stream=" + UrlEscaped(view.stream.ToString()) +
-         "&reader=" + UrlEscaped(view.reader);
+  const std::string stream = view.stream.ToString();
+  if (stream.size() + view.reader.size() > kAddressBytes) return "/waiting";
+  return "/link?stream=" + UrlEscaped(stream) + "&reader=" + UrlEscaped(view.reader);
 }
 
-std::string SiteUrl(std::string_view site) { return "/site?name=" + UrlEscaped(site); }
+std::string SiteUrl(std::string_view site) {
+  return site.size() > kAddressBytes ? "/sites" : "/site?name=" + UrlEscaped(site);
+}
 
 void AddPair(Html& html, const LinkView& view) {
   html.Raw("<a").Attribute("href", LinkUrl(view)).Raw(">");

@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kWorkers = 4;
 constexpr std::size_t kTokenBytesMin = 16;
+constexpr int kListenQueue = 256;
 constexpr int kSendBufferBytes = 1 << 20;  // most answers fit: a slow reader holds no worker
 constexpr auto kAnswerTime = std::chrono::seconds(10);
 
@@ -71,6 +72,8 @@ class BoundedStream final : public httplib::Stream {
 class Front final : public httplib::Server {
  public:
   void Give(Reception* reception) { reception_ = reception; }
+  // The library asks for a queue of 5 only: a burst of browsers would wait for its retries.
+  void WidenQueue() { ::listen(svr_sock_, kListenQueue); }
   void Serve(int socket, std::string head) {
     setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
     BoundedStream stream(socket, std::move(head));
@@ -183,6 +186,11 @@ struct PageServer::State {
   }
 
   void Wire() {
+    // Not SO_REUSEPORT, which the library sets: a taken port must be an error.
+    front.set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
     front.new_task_queue = [] { return new InlineQueue; };
     front.set_pre_routing_handler([this](const httplib::Request& from, httplib::Response& to) {
       PageAnswer answer = AnswerTo(RequestOf(from));
@@ -214,6 +222,7 @@ Result<std::unique_ptr<PageServer>> PageServer::Start(PageSettings settings) {
   if (!bound)
     return Fail(ErrorCode::kIo, "page " + address + ":" + std::to_string(port) +
                                     ": it cannot be bound (is it taken?)");
+  running->front.WidenQueue();
   running->port = static_cast<std::uint16_t>(port);
   running->workers = std::make_unique<httplib::ThreadPool>(kWorkers);
   DIRSYNC_TRY(reception, Reception::Start({}, [running](int socket, std::string head) {

@@ -23,6 +23,7 @@ class Reception {
   // far: a whole head. It owns the socket from then on, and calls Left() when it has closed it.
   using Ready = std::function<void(int socket, std::string head)>;
 
+  // Errors: kIo.
   static Result<std::unique_ptr<Reception>> Start(const ReceptionLimits& limits, Ready ready);
   ~Reception();
 

@@ -114,7 +114,6 @@ const std::map<std::string, std::string>& CommonHeaders() {
       {"Cross-Origin-Resource-Policy", "same-origin"},
       {"Cross-Origin-Opener-Policy", "same-origin"},
       {"Cache-Control", "no-store"},
-      {"Connection", "close"},
   };
   return headers;
 }

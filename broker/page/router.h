@@ -36,6 +36,7 @@ struct PageState {
   CounterSums* sums = nullptr;
 };
 
+// Never fails: what is wrong with a request is an answer of 4xx.
 PageAnswer Answer(const PageRequest& request, const PageSnapshot& snapshot, const PageState& state);
 
 // Whether `host` (of a Host header) is the address, a loopback name, or one of `names`, with the

@@ -8,6 +8,7 @@ namespace dirsync {
 // Up to this many sites a cell has words; beyond, a sign, and words only where something is wrong.
 inline constexpr std::size_t kWordySites = 12;
 
+// Of all active sites; a sentence if there is no link.
 void AddMatrix(Html& html, const PageSnapshot& snapshot);
 
 }  // namespace dirsync
