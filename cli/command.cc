@@ -1,6 +1,9 @@
 #include "cli/command.h"
 
+#include <poll.h>
+
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "agent/core/instance.h"
@@ -101,6 +104,12 @@ int Report(World& world, Console& console, GlobalOptions options, const Error& e
 }
 
 int Finish(Context& context, const Result<int>& result) {
+  // Whatever failed because of it is not the reason.
+  if ((!result || !context.out()) && context.interrupted()) {
+    const Error error{ErrorCode::kInterrupted, "interrupted", ""};
+    context.PrintError(error);
+    return error.exit_status();
+  }
   if (!result) {
     context.PrintError(result.error());
     return result.error().exit_status();
@@ -111,6 +120,38 @@ int Finish(Context& context, const Result<int>& result) {
     return InfoOf(ErrorCode::kIo).exit_status;
   }
   return *result;
+}
+
+int FinishRun(Context& context, const Result<int>& result) {
+  if (result && context.dry_run()) context.Note("dry run: nothing was changed");
+  return Finish(context, result);
+}
+
+// The whole command line, by the process that has the store open; nullopt: there is none.
+std::optional<int> RunElsewhere(Context& context) {
+  if (!context.console().forward) return std::nullopt;
+  const auto path = context.StorePath();
+  if (!path) return std::nullopt;  // the command will say so, if it needs one
+  const auto status = context.console().forward(*path);
+  if (!status) return Finish(context, std::unexpected(status.error()));
+  return *status;
+}
+
+// Runs here, or in the process that has the store open. A store that is locked while nobody serves
+// it is just being opened or closed: which of them shows in a moment, and nothing was done yet.
+int RunSomewhere(Context& context, const std::function<Result<int>()>& run) {
+  constexpr int kAttempts = 100;
+  constexpr int kPauseMs = 20;
+  for (int attempt = 1;; ++attempt) {
+    if (const auto status = RunElsewhere(context)) return *status;
+    auto result = run();
+    const bool locked = !result && result.error().code == ErrorCode::kLocked;
+    if (locked && context.console().forward && attempt < kAttempts) {
+      poll(nullptr, 0, kPauseMs);
+      continue;
+    }
+    return FinishRun(context, result);
+  }
 }
 
 int RunNew(World& world, Console& console, const Line& line) {
@@ -148,9 +189,8 @@ int RunNew(World& world, Console& console, const Line& line) {
   }
   if (auto right = CheckWords(*command, *arguments); !right)
     return Finish(context, std::unexpected(right.error()));
-  auto result = command->run(context, *arguments);
-  if (result && context.dry_run()) context.Note("dry run: nothing was changed");
-  return Finish(context, result);
+  const auto run = [&] { return command->run(context, *arguments); };
+  return command->own_process ? FinishRun(context, run()) : RunSomewhere(context, run);
 }
 
 // The old spelling takes global options anywhere.
@@ -169,9 +209,7 @@ int RunOld(World& world, Console& console, const Line& line) {
   auto arguments = ParseArguments(globals, kGlobalOptions);
   if (!arguments) return Report(world, console, GuessGlobals(line), arguments.error());
   Context context(world, console, GlobalsOf(*arguments));
-  auto result = RunOldSpelling(context, words);
-  if (result && context.dry_run()) context.Note("dry run: nothing was changed");
-  return Finish(context, result);
+  return RunSomewhere(context, [&] { return RunOldSpelling(context, words); });
 }
 
 bool HasInstance(World& world, Console& console, const GlobalOptions& options,
@@ -192,6 +230,10 @@ bool HasInstance(World& world, Console& console, const GlobalOptions& options,
 int RunUnknown(World& world, Console& console, const Line& line) {
   const std::string& first = line.rest.front();
   auto globals = ParseArguments(line.globals, kGlobalOptions);
+  if (globals) {
+    Context context(world, console, GlobalsOf(*globals));
+    if (const auto status = RunElsewhere(context)) return *status;
+  }
   std::vector<std::string> candidates;
   if (globals && HasInstance(world, console, GlobalsOf(*globals), first, candidates))
     return RunOld(world, console, line);
@@ -206,8 +248,8 @@ int RunUnknown(World& world, Console& console, const Line& line) {
 
 const std::vector<CommandGroup>& AllCommands() {
   static const std::vector<CommandGroup> groups = {
-      StoreCommands(), EntryCommands(),  GroupCommands(), ListCommands(), InstanceCommands(),
-      RunCommands(),   ReviewCommands(), FileCommands(),  HelpCommands()};
+      StoreCommands(), EntryCommands(),  GroupCommands(), ListCommands(),  InstanceCommands(),
+      RunCommands(),   ReviewCommands(), FileCommands(),  AgentCommands(), HelpCommands()};
   return groups;
 }
 
@@ -249,7 +291,7 @@ int RunCommand(World& world, Console& console, const std::vector<std::string>& w
       PrintHelp(console.out, context.out_colours());
       return 0;
     }
-    return Finish(context, PrintOverview(context));
+    return RunSomewhere(context, [&] { return PrintOverview(context); });
   }
   const std::string& first = line.rest.front();
   if (IsCommandWord(first)) return RunNew(world, console, line);

@@ -22,6 +22,8 @@ struct CommandSpec {
   // Returns the exit status.
   Result<int> (*run)(Context&, const Arguments&) = nullptr;
   bool changes = true;  // takes --dry-run
+  // Runs where it was typed, even while another process has the store open.
+  bool own_process = false;
 };
 inline constexpr std::size_t kManyWords = 100'000;
 
@@ -39,6 +41,7 @@ CommandGroup RunCommands();
 CommandGroup ReviewCommands();
 CommandGroup FileCommands();
 CommandGroup StoreCommands();
+CommandGroup AgentCommands();
 CommandGroup HelpCommands();
 
 // All of them, in the order of help.

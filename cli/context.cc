@@ -11,6 +11,7 @@ Context::Context(World& world, Console& console, GlobalOptions options)
     : world_(world), console_(console), options_(std::move(options)) {}
 
 Result<std::string> Context::StorePath() const {
+  if (console_.open_store != nullptr) return console_.open_store->path();
   const std::string& path = options_.store.empty() ? console_.store : options_.store;
   if (path.empty())
     return Fail(ErrorCode::kUsage, "no store is named",
@@ -19,6 +20,7 @@ Result<std::string> Context::StorePath() const {
 }
 
 Result<Store*> Context::OpenStore() {
+  if (console_.open_store != nullptr) return console_.open_store;
   if (!store_) {
     DIRSYNC_TRY(path, StorePath());
     DIRSYNC_TRY(store, Store::Open(world_, path));

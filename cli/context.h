@@ -4,6 +4,7 @@
 #include <functional>
 #include <istream>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -25,6 +26,14 @@ struct Console {
   std::size_t width = 0;  // columns of the terminal; 0 = no limit
   std::string store;      // DIRSYNC_STORE; empty: not set
   std::string folder;     // current folder; relative file names start here
+
+  // In the process that has a store open: that store, which every command uses.
+  Store* open_store = nullptr;
+  // Whether Ctrl-C was pressed, or nobody is there any more. Empty: the process ends then.
+  std::function<bool()> interrupted = {};
+  // Has the command run by the process that has the store in `folder` open, and returns its exit
+  // status; nullopt: no such process. Empty: commands run here.
+  std::function<Result<std::optional<int>>(const std::string& folder)> forward = {};
 };
 
 struct GlobalOptions {
@@ -51,7 +60,8 @@ class Context {
 
   // Folder of the store: --store, else DIRSYNC_STORE. Errors: kUsage when neither is given.
   Result<std::string> StorePath() const;
-  // Opened at first use, closed with this object. Errors: StorePath's, Store::Open's.
+  // Opened at first use, closed with this object; or the one that this process has open. Errors:
+  // StorePath's, Store::Open's.
   Result<Store*> OpenStore();
   void CloseStore() { store_.reset(); }
 
@@ -60,6 +70,8 @@ class Context {
   auto Change(Store& store, F&& write) {
     return dry_run() ? store.Read(std::forward<F>(write)) : store.Write(std::forward<F>(write));
   }
+
+  bool interrupted() const { return console_.interrupted && console_.interrupted(); }
 
   // Whether a question can be answered: terminal on both sides, no --yes, no --json.
   bool can_ask() const;

@@ -2,8 +2,8 @@
 
 #include "agent/core/instance.h"
 #include "agent/core/reader_state.h"
-#include "proto/base/base64.h"
 #include "cli/json.h"
+#include "proto/base/base64.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/model/attribute_table.h"

@@ -242,7 +242,8 @@ CommandGroup FileCommands() {
                .help = "what a sync file says: header, batches, counts",
                .examples = {"dirsync file show SYNC1"},
                .run = Show,
-               .changes = false},
+               .changes = false,
+               .own_process = true},
               {.path = "file verify",
                .arguments = "FILE",
                .words_min = 1,
@@ -251,7 +252,8 @@ CommandGroup FileCommands() {
                .examples = {"dirsync file verify SYNC1", "dirsync file verify --foreign OUT.TXT"},
                .options = {{"--foreign", "", "a file of another system, without #! lines"}},
                .run = Verify,
-               .changes = false},
+               .changes = false,
+               .own_process = true},
           }};
 }
 

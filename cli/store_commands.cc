@@ -211,7 +211,8 @@ CommandGroup StoreCommands() {
                        {"--domain", "D", "their domain (default SITE.ORGANIZATION.com)", true},
                        {"--address-template", "TYPE:F@D",
                         "generated addresses in full, SMTP:%g.%s@example.org", true}},
-           .run = Init},
+           .run = Init,
+           .own_process = true},
           {.path = "load",
            .arguments = "FILE.ldif",
            .words_min = 1,
@@ -243,7 +244,8 @@ CommandGroup StoreCommands() {
            .help = "make a new store at --store from a backup",
            .examples = {"dirsync restore /backup/site1-monday --store /srv/site1"},
            .run = Restore,
-           .changes = false},
+           .changes = false,
+           .own_process = true},
       }};
 }
 

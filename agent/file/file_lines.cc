@@ -226,6 +226,8 @@ std::string_view BatchKindName(BatchKind kind) {
       return "changes";
     case BatchKind::kCanary:
       return "canary";
+    case BatchKind::kRange:
+      return "range";
   }
   return "unknown";
 }

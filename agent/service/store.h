@@ -1,6 +1,7 @@
 // An opened site: its storage, its profile and its signing key.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,8 +52,13 @@ class Store {
     storage::Transaction transaction(*storage_);
     return read(transaction);
   }
-  // Commits and syncs; an empty transaction costs nothing. Errors: kDiskFull, kIo.
+  // Commits and syncs; an empty transaction costs nothing. Errors: kDiskFull, kIo; kInterrupted,
+  // with nothing of it committed.
   Result<> Commit(storage::Transaction& transaction);
+
+  // Asked before each commit while it is set: true stops the command that runs, between two
+  // commits. Empty: nothing stops it.
+  void set_interrupted(std::function<bool()> interrupted) { interrupted_ = std::move(interrupted); }
 
  private:
   Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
@@ -62,6 +68,7 @@ class Store {
   SiteProfile profile_;
   SigningKey key_;
   std::string path_;
+  std::function<bool()> interrupted_;
 };
 
 }  // namespace dirsync

@@ -80,6 +80,14 @@ inline constexpr std::int64_t kSessionSilenceSeconds = 30;  // then it is over
 inline constexpr std::int64_t kRequestSeconds = 600;        // a signed request lives no longer
 inline constexpr std::int64_t kCanarySeconds = 60;          // between canaries of an idle stream
 
+// Between a command and the process that has its store open.
+inline constexpr std::size_t kCommandBytes = 4 * kMiB;        // words and surroundings
+inline constexpr std::size_t kCommandFrameBytes = 64 * kKiB;  // of output, of one line of input
+inline constexpr std::size_t kClientsWaiting = 16;            // whose command has not come whole
+inline constexpr std::int64_t kClientSilenceSeconds = 10;     // then it counts as gone
+inline constexpr std::int64_t kQuestionSeconds = 300;         // then the answer is no
+inline constexpr std::size_t kClientSpoolBytes = 16 * kMiB;   // output kept in memory
+
 static_assert(kChangeBytes < kBatchPayloadBytes, "every change fits a batch");
 static_assert(kEntryBytes + 16 * kKiB < kChangeBytes, "every entry fits a change");
 static_assert(kBatchPayloadBytes < kBatchBytes);

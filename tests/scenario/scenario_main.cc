@@ -1,5 +1,6 @@
-// Runs transcripts and compares: run_scenario [--rewrite] DIRSYNC TRANSCRIPT…
-// Each transcript has a new folder of its own; DIRSYNC's folder is first on the PATH.
+// Runs transcripts and compares: run_scenario [--rewrite] [--with-agent] DIRSYNC TRANSCRIPT…
+// Each transcript has a new folder of its own; DIRSYNC's folder is first on the PATH. With agents,
+// one has each store open from its making on, and the same must be printed.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "tests/scenario/agents.h"
 #include "tests/scenario/transcript.h"
 
 namespace {
@@ -55,8 +57,17 @@ bool IsPrelude(const std::string& command) {
          (command.starts_with("cd ") || command.starts_with("export "));
 }
 
+// In a narration: what follows is about stores that no process has open.
+constexpr std::string_view kNoAgents = "(no agents from here)";
+
+struct Choice {
+  bool rewrite = false;
+  bool with_agent = false;
+  std::string dirsync;
+};
+
 // Returns the number of steps that differ.
-int RunTranscript(const std::string& path, bool rewrite) {
+int RunTranscript(const std::string& path, const Choice& choice) {
   Transcript transcript = ParseTranscript(ReadFile(path));
   std::string pattern = (fs::temp_directory_path() / "dirsync-scenario-XXXXXX").string();
   if (transcript.steps.empty() || mkdtemp(pattern.data()) == nullptr) {
@@ -66,22 +77,39 @@ int RunTranscript(const std::string& path, bool rewrite) {
   Neutralizer neutralizer(pattern);
   std::string prelude = "cd " + Quoted(pattern) + "\n";
   int differences = 0;
+  std::string logs = (fs::temp_directory_path() / "dirsync-agents-XXXXXX").string();
+  if (mkdtemp(logs.data()) == nullptr) return 1;
+  Agents agents(choice.dirsync, logs);
+  bool with_agent = choice.with_agent;
   for (Step& step : transcript.steps) {
+    if (step.narration.find(kNoAgents) != std::string::npos) {
+      with_agent = false;
+      differences += agents.Stop() ? 0 : 1;
+    }
     if (IsPrelude(step.command)) prelude += step.command + "\n";
     const std::string output =
         neutralizer.Neutral(Execute(IsPrelude(step.command) ? prelude : prelude + step.command));
+    if (with_agent && !agents.Follow(pattern)) {
+      std::cout << path << ":\n$ " << step.command << "\nafter it, an agent does not serve\n";
+      ++differences;
+    }
     if (output == step.output) continue;
     ++differences;
-    if (!rewrite)
+    if (!choice.rewrite)
       std::cout << path << ":\n$ " << step.command << "\n--- expected\n"
                 << step.output << "\n--- printed\n"
                 << output << "\n---\n";
     step.output = output;
   }
+  if (!agents.Stop()) {
+    std::cout << path << ": an agent did not leave cleanly\n";
+    ++differences;
+  }
   std::error_code ignored;
   fs::permissions(pattern, fs::perms::owner_all, ignored);
   fs::remove_all(pattern, ignored);
-  if (rewrite) std::ofstream(path, std::ios::binary) << FormatTranscript(transcript);
+  fs::remove_all(logs, ignored);
+  if (choice.rewrite) std::ofstream(path, std::ios::binary) << FormatTranscript(transcript);
   return differences;
 }
 
@@ -89,13 +117,15 @@ int RunTranscript(const std::string& path, bool rewrite) {
 
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
-  const bool rewrite = !words.empty() && words.front() == "--rewrite";
-  if (rewrite) words.erase(words.begin());
+  Choice choice;
+  choice.rewrite = std::erase(words, "--rewrite") > 0;
+  choice.with_agent = std::erase(words, "--with-agent") > 0;
   if (words.size() < 2) {
-    std::cerr << "usage: run_scenario [--rewrite] DIRSYNC TRANSCRIPT…\n";
+    std::cerr << "usage: run_scenario [--rewrite] [--with-agent] DIRSYNC TRANSCRIPT…\n";
     return 2;
   }
-  const std::string path = fs::absolute(words.front()).parent_path().string() + ":" +
+  choice.dirsync = fs::absolute(words.front()).string();
+  const std::string path = fs::path(choice.dirsync).parent_path().string() + ":" +
                            (std::getenv("PATH") == nullptr ? "" : std::getenv("PATH"));
   setenv("PATH", path.c_str(), 1);
   setenv("LC_ALL", "C.UTF-8", 1);
@@ -103,7 +133,7 @@ int main(int argc, char** argv) {
   for (const char* name : {"DIRSYNC_STORE", "DIRSYNC_KILL_AT", "NO_COLOR"}) unsetenv(name);
   int differences = 0;
   for (std::size_t i = 1; i < words.size(); ++i)
-    differences += RunTranscript(fs::absolute(words[i]).string(), rewrite);
-  if (differences > 0 && !rewrite) std::cout << differences << " steps differ\n";
-  return differences > 0 && !rewrite ? 1 : 0;
+    differences += RunTranscript(fs::absolute(words[i]).string(), choice);
+  if (differences > 0 && !choice.rewrite) std::cout << differences << " steps differ\n";
+  return differences > 0 && !choice.rewrite ? 1 : 0;
 }

@@ -1,0 +1,15 @@
+// A command of a client, run in the process that has the store open.
+#pragma once
+
+#include <functional>
+
+#include "agent/service/store.h"
+#include "proto/daemon/command_call.h"
+
+namespace dirsync::cli {
+
+// Runs the call's words as RunCommand() does, on `store`, with the client's terminal, and finishes
+// the call. Ctrl-C there, its end, or `stop` stops the command between two commits.
+void AnswerCall(Store& store, CommandCall& call, const std::function<bool()>& stop);
+
+}  // namespace dirsync::cli

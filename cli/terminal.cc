@@ -1,0 +1,115 @@
+#include "cli/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <string_view>
+
+#include "agent/service/world.h"
+#include "cli/command.h"
+#include "proto/daemon/command_client.h"
+
+namespace dirsync::cli {
+namespace {
+
+constexpr int kInterruptedStatus = 130;
+
+// Set before the handler is; the handler only reads.
+bool g_json = false;
+bool g_bar = false;
+std::atomic<bool> g_forwarded = false;    // the command runs in another process
+std::atomic<bool> g_interrupted = false;  // which has been asked to stop it
+
+void Interrupted(int) {
+  constexpr std::string_view kText =
+      "interrupted (INTERRUPTED)\n  run again: it goes on where it stopped\n";
+  constexpr std::string_view kJson =
+      "{\"code\":\"INTERRUPTED\",\"message\":\"interrupted\","
+      "\"hint\":\"run again: it goes on where it stopped\"}\n";
+  constexpr std::string_view kErase = "\r\x1b[K";
+  if (g_forwarded && !g_interrupted.exchange(true)) return;
+  if (g_bar) static_cast<void>(!write(STDERR_FILENO, kErase.data(), kErase.size()));
+  const std::string_view text = g_json ? kJson : kText;
+  static_cast<void>(!write(STDERR_FILENO, text.data(), text.size()));
+  _exit(kInterruptedStatus);
+}
+
+// SIGINT comes in only while the client waits.
+class InterruptsBlocked {
+ public:
+  InterruptsBlocked() {
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+    g_forwarded = true;
+  }
+  ~InterruptsBlocked() {
+    g_forwarded = false;
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  InterruptsBlocked(const InterruptsBlocked&) = delete;
+  InterruptsBlocked& operator=(const InterruptsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::size_t TerminalWidth() {
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+Result<std::optional<int>> Forward(const Console& console, const std::vector<std::string>& words,
+                                   const std::string& folder) {
+  const CommandRequest request{.words = words,
+                               .folder = console.folder,
+                               .store = console.store,
+                               .in_terminal = console.in_terminal,
+                               .out_terminal = console.out_terminal,
+                               .err_terminal = console.err_terminal,
+                               .no_color = console.no_color,
+                               .width = static_cast<std::uint32_t>(console.width)};
+  const InterruptsBlocked blocked;
+  return ForwardCommand(folder, request, {}, g_interrupted);
+}
+
+}  // namespace
+
+int RunAtTerminal(const std::vector<std::string>& words) {
+  std::ios::sync_with_stdio(false);
+  std::error_code no_folder;
+  Console console{
+      .in = std::cin,
+      .out = std::cout,
+      .err = std::cerr,
+      .in_terminal = isatty(STDIN_FILENO) == 1,
+      .out_terminal = isatty(STDOUT_FILENO) == 1,
+      .err_terminal = isatty(STDERR_FILENO) == 1,
+      .no_color = !Environment("NO_COLOR").empty() || Environment("TERM") == "dumb",
+      .width = TerminalWidth(),
+      .store = Environment("DIRSYNC_STORE"),
+      .folder = std::filesystem::current_path(no_folder).string(),
+  };
+  console.forward = [&](const std::string& folder) { return Forward(console, words, folder); };
+  for (const std::string& word : words) g_json = g_json || word == "--json";
+  g_bar = console.err_terminal;
+  std::signal(SIGINT, Interrupted);
+  const int status = RunCommand(RealWorld(), console, words);
+  std::cout.flush();
+  std::cerr.flush();
+  return status;
+}
+
+}  // namespace dirsync::cli

@@ -1,0 +1,32 @@
+// The other end of the command socket: what `dirsync` does when a process has the store open.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+#include "proto/daemon/command_frame.h"
+
+namespace dirsync {
+
+// The client's own streams.
+struct ClientStreams {
+  int in = 0;
+  int out = 1;
+  int err = 2;
+};
+
+// Hands `request` to the process that has the store in `folder` open and plays its answer to the
+// streams; questions are answered from `in`. Returns the exit status; nullopt: nobody serves the
+// store (no socket, or one left by a process that died), so the caller does the work itself.
+// `interrupted` becomes true in a signal handler: the command is asked to stop, and its end is
+// awaited; REQUIRES that signal to be blocked by the caller (it is let in while waiting).
+// The whole answer is taken as it comes, to memory and beyond a bound to a nameless file, so that
+// a pager that waits for its reader never makes the other process wait.
+// Errors: kIo (it died on the way), kNotPermitted (another user's store), kInterrupted (before it
+// took the command), kTooLarge (the command line).
+Result<std::optional<int>> ForwardCommand(const std::string& folder, const CommandRequest& request,
+                                          const ClientStreams& streams,
+                                          const std::atomic<bool>& interrupted);
+
+}  // namespace dirsync

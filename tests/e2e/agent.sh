@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# agent.sh DIRSYNC: a process that has the store open answers commands: output, exit status,
+# questions, Ctrl-C, a client that dies, an agent that is killed, SIGTERM.
+set -euo pipefail
+dirsync=$1
+top=$(mktemp -d)
+agent=
+trap '[ -z "$agent" ] || kill -9 "$agent" 2>/dev/null || true; rm -rf "$top"' EXIT
+cd "$top"
+export DIRSYNC_STORE=store
+
+wrong() { echo "WRONG: $*"; cat "$top"/agent.log 2>/dev/null || true; exit 1; }
+expect() {  # expect STATUS TEXT COMMAND...
+  local status=$1 text=$2 said got=0; shift 2
+  said=$("$@" 2>&1) || got=$?
+  [ "$got" = "$status" ] || wrong "$* ended with $got, not $status: $said"
+  case $said in *"$text"*) ;; *) wrong "$* said: $said" ;; esac
+}
+until_true() {  # until_true WHAT COMMAND...: polls for 20 seconds
+  local what=$1 end=$((SECONDS + 20)); shift
+  until "$@"; do [ "$SECONDS" -lt "$end" ] || wrong "$what: not in time"; read -rt 0.02 <> <(:) || :; done
+}
+start() {
+  "$dirsync" agent run 2>>"$top/agent.log" & agent=$!
+  until_true "the agent serves" [ -S store/control.sock ]
+}
+connected() { ls -l "/proc/$1/fd" 2>/dev/null | grep -q socket:; }
+
+"$dirsync" init --organization Testorg --site Site1 --server Server1 >/dev/null 2>&1
+start
+expect 0 "added" "$dirsync" mailbox add Mailbox1
+expect 1 NOT_FOUND "$dirsync" show Nobody
+expect 0 "Mailbox1" "$dirsync" list
+expect 11 "process $agent" "$dirsync" agent run
+echo "commands are answered: output and exit status are the command's"
+
+awk 'BEGIN { for (i = 0; i < 100000; ++i) printf "dn: cn=P%d,cn=Recipients\nobjectClass: person\ndescription: %0200d\n\n", i, i }' >many.ldif
+"$dirsync" load many.ldif >load.out 2>load.err & client=$!
+until_true "the client is connected" connected "$client"
+kill -INT "$client"
+status=0; wait "$client" || status=$?
+[ "$status" = 130 ] || wrong "load ended with $status: $(cat load.out load.err)"
+grep -q INTERRUPTED load.err || wrong "load said: $(cat load.err)"
+"$dirsync" load many.ldif >load.out 2>load.err & client=$!
+until_true "the client is connected" connected "$client"
+kill -9 "$client"; wait "$client" 2>/dev/null || true
+expect 0 "skipped" "$dirsync" load many.ldif
+[ "$("$dirsync" list | grep -c '^P[0-9]* ')" = 100000 ] || wrong "people are missing"
+echo "Ctrl-C and a client that died stopped the load between two commits; it went on"
+
+mkdir other
+"$dirsync" --store other/store init --organization Testorg --site Site2 --server Server2 >/dev/null 2>&1
+(cd other && "$dirsync" mailbox add Mailbox21 && "$dirsync" instance set OUT --export --export-file "$top/SYNC2" && "$dirsync" run OUT) >/dev/null 2>&1
+"$dirsync" instance set IN --import --import-file SYNC2 >/dev/null 2>&1
+answer() { printf '%s\n' "$1" | script -qec "'$dirsync' run IN" /dev/null 2>&1; }
+case $(answer n) in *"trust this key"*) ;; *) wrong "no question was asked" ;; esac
+case $("$dirsync" list) in *Mailbox21*) wrong "imported against the answer" ;; esac
+case $(answer y) in *"1 added"*) ;; *) wrong "not imported with the answer yes" ;; esac
+echo "questions are answered at the client's terminal"
+
+kill -9 "$agent"; wait "$agent" 2>/dev/null || true
+[ -S store/control.sock ] || wrong "the killed agent left no socket"
+expect 0 "added" "$dirsync" mailbox add Mailbox2
+start
+expect 0 "added" "$dirsync" mailbox add Mailbox3
+echo "a killed agent's socket is in nobody's way"
+
+kill -TERM "$agent"; status=0; wait "$agent" || status=$?
+[ "$status" = 0 ] || wrong "the agent ended with $status"
+[ ! -e store/control.sock ] || wrong "the agent left its socket"
+agent=
+expect 0 "Mailbox3" "$dirsync" show Mailbox3
+echo "SIGTERM ends it cleanly"
