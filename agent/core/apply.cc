@@ -49,6 +49,8 @@ Result<bool> IsAnyUnknown(const storage::ReadView& view, storage::StreamNumber n
 
 Result<bool> HasDiverged(const ApplyContext& context, const Batch& batch) {
   if (context.state.sum == batch.sum_after) return false;
+  const Position& settled = context.state.settled;
+  if (settled.epoch == batch.epoch && batch.sequence < settled.sequence) return false;
   DIRSYNC_TRY(wanted, IsAnyWanted(context.transaction, context.state.number));
   if (wanted) return false;
   DIRSYNC_TRY(unknown, IsAnyUnknown(context.transaction, context.state.number));

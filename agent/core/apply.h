@@ -53,7 +53,8 @@ struct ApplyInput {
 Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInput& input,
                                const Batch& batch, const Digest& digest, ReaderState& state);
 
-// A full copy, range by range. Begin once (or after a restart with state.full set: it goes on),
+// A full copy, range by range; each range stands at a position of its own, none before the first
+// one's. Begin once (or after a restart with state.full set: it goes on),
 // Take in range order any number of entries, then End; the caller commits transaction and state
 // whenever it likes between calls (each such commit is one range), giving a fresh transaction.
 class FullApply {
@@ -65,12 +66,18 @@ class FullApply {
   ~FullApply();
   // Binds to the caller's current transaction.
   void Begin(storage::Transaction& transaction);
+  // What is taken from here on is told as of `position` (R2). REQUIRES: not behind the first one,
+  // of the same epoch; at another position than before, no container is under way (containers()).
+  void At(const Position& position);
+  // Whether containers are still being listed: they must all be as of one position.
+  bool containers() const;
   // Entries at or before state.full's progress are passed over (a restart repeats the file).
   // Errors: kBadRecord (out of order, a container whose parent was not listed), kOwnStream, storage
   // errors.
   Result<> Take(const Change& whole);
   // After the last: rows not listed and not newer are deleted through the gate, at most
   // limits::kBulkRows a call (false: commit and call again); then the cursor moves to as_of.
+  // Batches behind it change only rows that are not newer.
   // `after_rollback`: every delete is held (R5).
   Result<bool> End(bool after_rollback);
   const ApplyCounts& counts() const;

@@ -82,4 +82,10 @@ Result<std::vector<NumberedBatch>> NumberRun(storage::Transaction& transaction, 
                                              ProducerState& state, const SigningKey& key,
                                              Instant now);
 
+// A batch that says only where the told table stands: number of rows and sum (R24). For streams
+// that were begun; else nothing. Errors: as NumberRun.
+Result<std::vector<NumberedBatch>> NumberCanary(storage::Transaction& transaction,
+                                                ProducerState& state, const SigningKey& key,
+                                                Instant now);
+
 }  // namespace dirsync

@@ -24,7 +24,7 @@ using storage::Rank;
 struct FullApply::State {
   State(const ApplyInput& settings, const Position& position, StreamTerms told,
         ReaderState& read_by)
-      : input(settings), as_of(position), terms(std::move(told)), reader(read_by) {}
+      : input(settings), as_of(position), at(position), terms(std::move(told)), reader(read_by) {}
 
   Result<> Open();
   Result<MirrorPlace> Place(const Change& whole);
@@ -39,6 +39,7 @@ struct FullApply::State {
 
   const ApplyInput input;
   const Position as_of;
+  Position at;  // of the range being taken
   const StreamTerms terms;
   ReaderState& reader;
   ApplyCounts counts;
@@ -64,7 +65,7 @@ Result<> FullApply::State::Open() {
                      reader.stream.site + "/" + reader.stream.instance, terms.hash_key};
   context.emplace(*transaction, input, std::move(source), reader, counts);
   DIRSYNC_CHECK(context->Open());
-  context->version = {as_of.epoch.counter, as_of.sequence};
+  context->version = {at.epoch.counter, at.sequence};
   if (!mirrored.loaded()) DIRSYNC_CHECK(mirrored.Load(*transaction, reader.number));
   if (reader.full->ending) return {};
   std::string from = MirrorKey(reader.number, reader.full->rank, reader.full->after);
@@ -207,10 +208,11 @@ Result<bool> FullApply::State::MarkRest() {
 
 Result<> FullApply::State::Finish() {
   DIRSYNC_CHECK(RetryWaiting(*context));
-  DIRSYNC_CHECK(DropAnswered(*transaction, reader.number, context->version));
+  DIRSYNC_CHECK(DropAnswered(*transaction, reader.number, {as_of.epoch.counter, as_of.sequence}));
   reader.sum = reader.full->sum;
   reader.terms = terms;
   reader.cursor = as_of;
+  reader.settled = reader.full->highest;
   reader.full.reset();
   // Runs of before are answered by this copy.
   reader.suspect.reset();
@@ -228,6 +230,7 @@ FullApply::FullApply(const ApplyInput& input, const Position& as_of, const Strea
   if (!state.full || state.full->as_of != as_of) {
     state.full = FullJob{};
     state.full->as_of = as_of;
+    state.full->highest = as_of;
   }
   state_->done = {state.full->rank, state.full->after};
 }
@@ -238,6 +241,17 @@ void FullApply::Begin(storage::Transaction& transaction) {
   state_->cursor.reset();
   state_->context.reset();
   state_->transaction = &transaction;
+}
+
+void FullApply::At(const Position& position) {
+  state_->at = position;
+  Position& highest = state_->reader.full->highest;
+  if (highest.sequence < position.sequence) highest = position;
+  if (state_->context) state_->context->version = {position.epoch.counter, position.sequence};
+}
+
+bool FullApply::containers() const {
+  return !state_->reader.full->ending && state_->reader.full->rank != kRecipientRank;
 }
 
 Result<> FullApply::Take(const Change& whole) {

@@ -95,6 +95,7 @@ struct FullCopy::State {
     DIRSYNC_TRY(same, IsTold(change));
     if (!same) return Refuse(Printable(entry.name), " changed since the last capture");
     told->Next();
+    last_rank = rank;
     return true;
   }
 
@@ -104,6 +105,7 @@ struct FullCopy::State {
   std::unique_ptr<storage::Cursor> told;
   std::unique_ptr<storage::Cursor> entries;
   bool checked = false;
+  storage::Rank last_rank = 0;
   Entry entry;
   ToldRow told_row;
 };
@@ -115,6 +117,8 @@ FullCopy::FullCopy(const storage::ReadView& view, const EntryStore&, const Scope
 FullCopy::~FullCopy() = default;
 
 Result<bool> FullCopy::Next(Change& change) { return state_->Next(change); }
+
+storage::Rank FullCopy::rank() const { return state_->last_rank; }
 
 void FullCopy::SeekAfter(storage::Rank rank, const EntryId& id) {
   state_->told->Seek(Behind(storage::ToldKey(state_->stream.number, rank, id)));

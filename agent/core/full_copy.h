@@ -19,6 +19,8 @@ class FullCopy {
   ~FullCopy();
   // The next entry behind (rank, id), as kAdd, into `change` (memory reused); false at the end.
   Result<bool> Next(Change& change);
+  // Where the last entry stands in the order. REQUIRES Next returned true.
+  storage::Rank rank() const;
   // Goes on behind this key.
   void SeekAfter(storage::Rank rank, const EntryId& id);
 

@@ -11,7 +11,7 @@
 namespace dirsync {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormat = 2;  // 1: before there were transports
 
 using Texts = std::vector<std::string>;
 
@@ -46,7 +46,8 @@ bool IsClass(EntryClass entry_class) {
 
 bool IsSound(const InstanceSettings& settings) {
   return std::ranges::all_of(settings.classes, IsClass) && IsClass(settings.import_class) &&
-         settings.join >= JoinBy::kAddress && settings.join <= JoinBy::kNone;
+         settings.join >= JoinBy::kAddress && settings.join <= JoinBy::kNone &&
+         settings.transport >= Transport::kFile && settings.transport <= Transport::kBoth;
 }
 
 void PutImport(RowWriter& writer, const InstanceSettings& settings) {
@@ -127,6 +128,8 @@ std::string EncodeInstance(const InstanceSettings& settings) {
   writer.U8(settings.hidden);
   PutTexts(writer, settings.readers);
   PutImport(writer, settings);
+  writer.U8(static_cast<std::uint8_t>(settings.transport));
+  writer.U8(settings.paused);
   return row;
 }
 
@@ -148,7 +151,12 @@ Result<InstanceSettings> DecodeInstance(std::string_view row) {
   settings.hidden = reader.U8() != 0;
   settings.readers = TakeTexts(reader);
   TakeImport(reader, settings);
-  if (format == kFormat && reader.ok() && reader.at_end() && IsSound(settings)) return settings;
+  if (format >= 2) {
+    settings.transport = static_cast<Transport>(reader.U8());
+    settings.paused = reader.U8() != 0;
+  }
+  const bool known = format >= 1 && format <= kFormat;
+  if (known && reader.ok() && reader.at_end() && IsSound(settings)) return settings;
   return Fail(ErrorCode::kCorrupt, "read settings of an instance: damaged or of an unknown format");
 }
 

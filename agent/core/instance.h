@@ -23,11 +23,17 @@ struct DeleteBudget {
   auto operator<=>(const DeleteBudget&) const = default;
 };
 
+// How batches travel. A broker is used once the site has joined one, a file once its name is set.
+enum class Transport : std::uint8_t { kFile = 1, kBroker = 2, kBoth = 3 };
+inline bool UsesBroker(Transport transport) { return transport != Transport::kFile; }
+
 // All settings of one instance; the defaults are those of a new one.
 struct InstanceSettings {
   std::string name;  // compared folded; blanks allowed
   bool exports = false;
   bool imports = false;
+  Transport transport = Transport::kBoth;
+  bool paused = false;  // an agent leaves it alone; commands do not
 
   // Export: what is told.
   std::string export_file;

@@ -135,4 +135,14 @@ Result<std::vector<NumberedBatch>> NumberRun(storage::Transaction& transaction, 
   return numbering.Finish();
 }
 
+Result<std::vector<NumberedBatch>> NumberCanary(storage::Transaction& transaction,
+                                                ProducerState& state, const SigningKey& key,
+                                                Instant now) {
+  if (state.sequence == 0 || state.compare) return std::vector<NumberedBatch>{};
+  const RunTotals none;
+  Numbering numbering(transaction, none, state, key, now);
+  DIRSYNC_CHECK(numbering.Write(BatchKind::kCanary, {}));
+  return numbering.Finish();
+}
+
 }  // namespace dirsync

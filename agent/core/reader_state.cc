@@ -6,7 +6,7 @@
 namespace dirsync {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;       // 1: before full copies came in ranges
 constexpr std::uint64_t kListMax = 65536;  // of any list in the row: a damaged count asks for more
 
 std::unexpected<Error> Corrupt(std::string_view cause) {
@@ -89,15 +89,17 @@ StreamTerms TakeTerms(RowReader& reader) {
 
 void PutJob(RowWriter& writer, const FullJob& job) {
   PutPosition(writer, job.as_of);
+  PutPosition(writer, job.highest);
   writer.U8(job.rank);
   writer.Id(job.after);
   writer.Varint(job.absent);
   writer.U8(job.ending ? 1 : 0);
   PutSum(writer, job.sum);
 }
-FullJob TakeJob(RowReader& reader) {
+FullJob TakeJob(RowReader& reader, std::uint8_t version) {
   FullJob job;
   job.as_of = TakePosition(reader);
+  job.highest = version == 1 ? job.as_of : TakePosition(reader);
   job.rank = reader.U8();
   job.after = reader.Id<EntryId>();
   job.absent = reader.Varint();
@@ -168,12 +170,14 @@ std::string EncodeReader(const ReaderState& state) {
   if (state.suspect) PutTotals(writer, *state.suspect);
   writer.U8(state.full ? 1 : 0);
   if (state.full) PutJob(writer, *state.full);
+  PutPosition(writer, state.settled);
   return out;
 }
 
 Result<ReaderState> DecodeReader(std::string_view row) {
   RowReader reader(row);
-  if (reader.U8() != kVersion) return Corrupt("unknown version");
+  const std::uint8_t version = reader.U8();
+  if (version == 0 || version > kVersion) return Corrupt("unknown version");
   ReaderState state;
   state.number = reader.U32Big();
   const std::uint8_t source = reader.U8();
@@ -192,7 +196,8 @@ Result<ReaderState> DecodeReader(std::string_view row) {
   state.approved_run = reader.Id<RunId>();
   state.rejected_run = reader.Id<RunId>();
   if (reader.U8() != 0) state.suspect = TakeTotals(reader);
-  if (reader.U8() != 0) state.full = TakeJob(reader);
+  if (reader.U8() != 0) state.full = TakeJob(reader, version);
+  if (version > 1) state.settled = TakePosition(reader);
   if (!reader.ok() || !reader.at_end()) return Corrupt("cut short or too long");
   return state;
 }

@@ -20,6 +20,7 @@ enum class SourceKind : std::uint8_t { kUnbound = 0, kStream = 1, kForeign = 2 }
 // A full copy under way: one commit = one range and this progress.
 struct FullJob {
   Position as_of;
+  Position highest;        // of its ranges: what was taken may be as new as this
   storage::Rank rank = 0;  // last entry applied: (rank, after); (0, zero) = none yet
   EntryId after;
   std::uint64_t absent = 0;  // candidates marked so far: mirror rows that were not listed
@@ -47,6 +48,8 @@ struct ReaderState {
   RunId rejected_run;
   std::optional<RunTotals> suspect;  // what stopped the stream: waiting for approve or reject
   std::optional<FullJob> full;
+  // Rows of the last full copy may be newer than the cursor: sums compare from here on (R24).
+  Position settled;
   auto operator<=>(const ReaderState&) const = default;
 };
 

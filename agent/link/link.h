@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/service/store.h"
+#include "proto/base/limits.h"
 #include "proto/model/message.h"
 
 namespace dirsync {

@@ -5,11 +5,14 @@
 #include "agent/core/full_copy.h"
 #include "agent/core/producer_state.h"
 #include "agent/service/adhoc_export.h"
+#include "agent/service/capture_run.h"
 #include "agent/service/file_outbox.h"
 #include "agent/service/file_write.h"
 #include "agent/service/ride_along.h"
 #include "agent/service/run.h"
+#include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/codec/batch_codec.h"
 
 namespace dirsync {
 namespace {
@@ -18,17 +21,15 @@ constexpr std::size_t kProgressEvery = 8192;
 
 class ExportRun {
  public:
-  ExportRun(Store& store, const RunRequest& request)
-      : store_(store), request_(request), ids_(MakeIds(store.world())) {}
+  ExportRun(Store& store, const RunRequest& request) : store_(store), request_(request) {}
 
   Result<RunReport> Run();
 
  private:
-  Result<> Load();
-  Result<> CaptureAll();
-  Result<bool> CaptureOnce();
-  Result<> WriteChanges(storage::Transaction& transaction,
-                        const std::vector<NumberedBatch>& batches);
+  Result<> CaptureChanges();
+  Result<Sequence> FirstToCarry() const;
+  Result<bool> WriteChanges();
+  Result<> CopyBatch(Sequence sequence, SyncFileWriter& writer);
   Result<> WriteFull();
   Result<> WriteRideAlong();
   Result<> CopyAll(const EntryStore& entries, const Scope& scope, SyncFileWriter& writer);
@@ -40,30 +41,36 @@ class ExportRun {
 
   Store& store_;
   const RunRequest& request_;
-  IdSource ids_;
   ProducerState state_;
   RideAlong ride_;
   RunReport report_;
   std::vector<std::string> stale_;
   bool full_ = false;
-  bool compare_asked_ = false;
+  RowSum last_sum_;  // after the last batch that was copied
+  std::uint64_t last_rows_ = 0;
 };
 
 Result<RunReport> ExportRun::Run() {
   report_.instance = request_.settings.name;
   report_.direction = Direction::kExport;
   report_.time = store_.world().Now();
-  DIRSYNC_CHECK(Load());
+  DIRSYNC_TRY(state, LoadExport(store_, request_.settings, !request_.dry_run));
+  state_ = std::move(state);
   if (!request_.dry_run) DIRSYNC_CHECK(PublishFiles(store_, state_.number, {}));
   full_ = request_.full || !state_.seen;
   report_.full = full_;
   DIRSYNC_TRY(ride, GatherRideAlong(store_.storage()));
   ride_ = std::move(ride);
-  DIRSYNC_CHECK(CaptureAll());
+  DIRSYNC_CHECK(CaptureChanges());
   if (full_) {
     DIRSYNC_CHECK(WriteFull());
-  } else if (report_.files.empty()) {
-    DIRSYNC_CHECK(WriteRideAlong());
+  } else if (!request_.dry_run) {
+    bool any = false;
+    for (bool more = true; more; any = any || more) {
+      DIRSYNC_TRY(written, WriteChanges());
+      more = written;
+    }
+    if (!any) DIRSYNC_CHECK(WriteRideAlong());
   }
   report_.stream = state_.name.ToString();
   report_.epoch = state_.epoch;
@@ -72,45 +79,11 @@ Result<RunReport> ExportRun::Run() {
   return std::move(report_);
 }
 
-Result<> ExportRun::Load() {
-  const InstanceSettings& settings = request_.settings;
-  auto number_of = [&](storage::Transaction& t) {
-    return NumberOf(t, "export/" + FoldName(settings.name));
-  };
-  DIRSYNC_TRY(number, request_.dry_run ? store_.Read(number_of) : store_.Write(number_of));
-  DIRSYNC_TRY(state, LoadProducer(store_.storage(), number));
-  const SiteProfile& profile = store_.profile();
-  state_ = state
-               ? std::move(*state)
-               : NewProducer(number, {profile.organization, profile.site, settings.name}, 1, ids_);
+Result<> ExportRun::CaptureChanges() {
+  CaptureOptions options{request_.reset_mark, request_.dry_run,
+                         [&](const Change& change) { Count(change); }};
+  DIRSYNC_CHECK(CaptureAll(store_, request_.settings, options, state_));
   return {};
-}
-
-Result<> ExportRun::CaptureAll() {
-  for (;;) {
-    DIRSYNC_TRY(more, CaptureOnce());
-    if (!more) return {};
-  }
-}
-
-// One run: captured, numbered, and, unless a full file will carry it, written to a file of its
-// own, all before the one commit.
-Result<bool> ExportRun::CaptureOnce() {
-  storage::Transaction transaction(store_.storage());
-  CaptureInput input{store_.profile(), request_.settings, store_.world().Now(),
-                     request_.reset_mark && !compare_asked_};
-  compare_asked_ = true;
-  DIRSYNC_TRY(run, Capture(transaction, input, state_, ids_));
-  bool more = run.more;
-  for (const Change& change : run.changes) Count(change);
-  DIRSYNC_TRY(batches,
-              NumberRun(transaction, std::move(run), state_, store_.key(), store_.world().Now()));
-  if (request_.dry_run) return more;
-  if (!batches.empty() && !full_) DIRSYNC_CHECK(WriteChanges(transaction, batches));
-  StoreProducer(transaction, state_);
-  DIRSYNC_CHECK(store_.Commit(transaction));
-  DIRSYNC_CHECK(Publish());
-  return more;
 }
 
 void ExportRun::Count(const Change& change) {
@@ -152,6 +125,7 @@ Result<std::string> ExportRun::PlaceFile(storage::Transaction& transaction, Sequ
   NextFile next = ChooseNextFile(files, request_.settings.export_file, acked, full);
   stale_ = std::move(next.stale);
   PutOutboxFile(transaction, state_.number, {next.path, last, full, empty, true});
+  if (!empty) PutCarried(transaction, state_, last);
   transaction.Put(storage::MetaKey("ride/" + std::to_string(state_.number)),
                   std::string(ride_.digest().view()));
   report_.file = next.path;
@@ -159,21 +133,58 @@ Result<std::string> ExportRun::PlaceFile(storage::Transaction& transaction, Sequ
   return next.path;
 }
 
-Result<> ExportRun::WriteChanges(storage::Transaction& transaction,
-                                 const std::vector<NumberedBatch>& batches) {
-  DIRSYNC_TRY(path, PlaceFile(transaction, state_.sequence, false, false));
-  FileHeader header = Header(FileKind::kChanges);
-  const Batch& first = batches.front().batch;
-  header.as_of = {first.epoch, first.sequence - 1, first.previous};
-  DIRSYNC_TRY(file, FileWrite::Begin(store_, path, std::move(header)));
-  for (const NumberedBatch& numbered : batches) {
-    FileBatch info{numbered.batch, numbered.digest, numbered.batch.changes.size()};
-    info.batch.changes.clear();
-    DIRSYNC_CHECK(file->writer().BeginBatch(info));
-    for (const Change& change : numbered.batch.changes) DIRSYNC_CHECK(file->writer().Write(change));
+// Behind what is acked and what files out there carry already: batches that only went to the
+// broker, or were captured while nothing could be carried, are carried now.
+Result<Sequence> ExportRun::FirstToCarry() const {
+  DIRSYNC_TRY(acked, AckedSequence(store_.storage(), state_, request_.settings.readers));
+  DIRSYNC_TRY(carried, CarriedSequence(store_.storage(), state_));
+  return std::max({acked, carried, state_.trimmed}) + 1;
+}
+
+// One file with the batches that wait for one, at most a run's bytes; whether there were any.
+Result<bool> ExportRun::WriteChanges() {
+  DIRSYNC_TRY(first, FirstToCarry());
+  if (first > state_.sequence) return false;
+  DIRSYNC_TRY(begin, ReadOutbox(store_.storage(), state_.number, first));
+  if (!begin)
+    return Fail(ErrorCode::kCorrupt,
+                "exporting: batch " + std::to_string(first) + " is missing in the outbox");
+  DIRSYNC_TRY(head, PeekBatch(*begin));
+  Sequence last = first;
+  for (std::size_t bytes = begin->size(); last < state_.sequence; ++last) {
+    DIRSYNC_TRY(next, ReadOutbox(store_.storage(), state_.number, last + 1));
+    bytes += next ? next->size() : 0;
+    if (!next || bytes > limits::kRunBytes) break;
   }
-  DIRSYNC_CHECK(file->Close(state_.sum, state_.rows));
+  storage::Transaction transaction(store_.storage());
+  DIRSYNC_TRY(path, PlaceFile(transaction, last, false, false));
+  FileHeader header = Header(FileKind::kChanges);
+  header.as_of = {state_.epoch, first - 1, head.previous};
+  DIRSYNC_TRY(file, FileWrite::Begin(store_, path, std::move(header)));
+  for (Sequence sequence = first; sequence <= last; ++sequence)
+    DIRSYNC_CHECK(CopyBatch(sequence, file->writer()));
+  DIRSYNC_CHECK(file->Close(last_sum_, last_rows_));
   state_.seen = true;
+  StoreProducer(transaction, state_);
+  DIRSYNC_CHECK(store_.Commit(transaction));
+  DIRSYNC_CHECK(Publish());
+  return true;
+}
+
+// From the outbox, record by record.
+Result<> ExportRun::CopyBatch(Sequence sequence, SyncFileWriter& writer) {
+  DIRSYNC_TRY(stored, ReadOutbox(store_.storage(), state_.number, sequence));
+  if (!stored)
+    return Fail(ErrorCode::kCorrupt,
+                "exporting: batch " + std::to_string(sequence) + " is missing in the outbox");
+  DIRSYNC_TRY(batch, DecodeBatch(*stored, store_.key().public_key()));
+  last_sum_ = batch.sum_after;
+  last_rows_ = batch.rows_after;
+  FileBatch info{std::move(batch), DigestOf(*stored), 0};
+  const std::vector<Change> changes = std::exchange(info.batch.changes, {});
+  info.change_count = changes.size();
+  DIRSYNC_CHECK(writer.BeginBatch(info));
+  for (const Change& change : changes) DIRSYNC_CHECK(writer.Write(change));
   return {};
 }
 

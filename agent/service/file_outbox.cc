@@ -43,7 +43,37 @@ std::uint64_t NumberIn(const std::string& file, const std::string& path) {
   return ParseNumber(std::string_view(file).substr(path.size() + 1)).value_or(0);
 }
 
+std::string CarriedKey(const ProducerState& state) {
+  return storage::MetaKey("carried/" + std::to_string(state.number));
+}
+
 }  // namespace
+
+Result<Sequence> CarriedSequence(const storage::ReadView& view, const ProducerState& state) {
+  DIRSYNC_TRY(row, view.Get(CarriedKey(state)));
+  if (!row) {
+    // A store of before this row: its files say it.
+    DIRSYNC_TRY(files, ListOutboxFiles(view, state.number));
+    Sequence last = 0;
+    for (const OutboxFile& file : files)
+      if (file.last <= state.sequence) last = std::max(last, file.last);
+    return last;
+  }
+  RowReader in(*row);
+  const EpochId epoch = in.Id<EpochId>();
+  const Sequence last = in.Varint();
+  if (!in.ok() || !in.at_end())
+    return Fail(ErrorCode::kCorrupt, "reading how far files were put out: malformed");
+  return epoch == state.epoch.id ? last : 0;
+}
+
+void PutCarried(storage::Transaction& transaction, const ProducerState& state, Sequence last) {
+  std::string row;
+  RowWriter out(row);
+  out.Id(state.epoch.id);
+  out.Varint(last);
+  transaction.Put(CarriedKey(state), std::move(row));
+}
 
 std::string PartPath(const std::string& path) { return path + ".part"; }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/producer_state.h"
 #include "agent/service/store.h"
 #include "storage/key.h"
 
@@ -26,6 +27,10 @@ Result<std::vector<OutboxFile>> ListOutboxFiles(const storage::ReadView& view,
                                                 storage::StreamNumber number);
 void PutOutboxFile(storage::Transaction& transaction, storage::StreamNumber number,
                    const OutboxFile& file);
+
+// Up to which batch of its epoch files were put out; 0 = none. And that moved on.
+Result<Sequence> CarriedSequence(const storage::ReadView& view, const ProducerState& state);
+void PutCarried(storage::Transaction& transaction, const ProducerState& state, Sequence last);
 
 // Name of the file while it is being written, beside its place.
 std::string PartPath(const std::string& path);

@@ -58,6 +58,7 @@ class Schedule {
 void Schedule::BindByFiles() {
   for (std::size_t from = 0; from < deployment_.sites().size(); ++from) {
     deployment_.Export(deployment_.sites()[from], true);
+    checker_.AfterStep(from, false);
     deployment_.PickUp(from);
     for (std::size_t to = 0; to < deployment_.sites().size(); ++to) {
       for (const Carried& file : deployment_.bag()) deployment_.Deliver(to, file);
@@ -75,7 +76,10 @@ void Schedule::Import(std::size_t actor, const std::function<void()>& import) {
 }
 
 void Schedule::CarryFile(std::size_t actor) {
+  const std::uint64_t before = deployment_.deaths();
   deployment_.Export(deployment_.sites()[actor], deployment_.Draw(12) == 0);
+  if (deployment_.deaths() != before) network_.Relink(actor);
+  checker_.AfterStep(actor, false);
   deployment_.PickUp(actor);
   if (deployment_.bag().empty()) return;
   const std::size_t to = deployment_.Draw(deployment_.sites().size());

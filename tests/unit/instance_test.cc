@@ -48,7 +48,7 @@ TEST(Instance, Row_CutAnywhereIsCorrupt) {
 
 TEST(Instance, Row_OfAnotherFormatOrClassIsCorrupt) {
   std::string row = EncodeInstance(Full());
-  row[0] = 2;
+  row[0] = 9;
   EXPECT_FALSE(DecodeInstance(row));
   InstanceSettings settings = Full();
   settings.classes = {static_cast<EntryClass>(9)};

@@ -24,7 +24,7 @@ ReaderState Sample() {
   state.approved_run = FilledId<RunId>(6);
   state.rejected_run = FilledId<RunId>(7);
   state.suspect = RunTotals{FilledId<RunId>(8), {{EntryClass::kMailbox, {1, 2, 3, 4, 5}}}};
-  state.full = FullJob{state.cursor, 255, IdOf(3), 17, true, {8, 9}};
+  state.full = FullJob{state.cursor, state.cursor, 255, IdOf(3), 17, true, {8, 9}};
   return state;
 }
 

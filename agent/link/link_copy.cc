@@ -1,0 +1,207 @@
+// Full copies by ranges (R2): asked for one by one, each applied in a commit of its own, while the
+// stream's batches wait.
+#include <algorithm>
+
+#include "agent/core/review.h"
+#include "agent/link/link_state.h"
+#include "proto/base/text.h"
+#include "proto/codec/batch_codec.h"
+
+namespace dirsync {
+namespace {
+
+constexpr Duration kAskAgain = std::chrono::seconds(20);
+constexpr Duration kPause = std::chrono::minutes(5);
+
+EntryId LastId() {
+  EntryId id;
+  id.bytes.fill(0xff);
+  return id;
+}
+
+bool IsStorageError(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kDiskFull || code == ErrorCode::kCorrupt;
+}
+
+}  // namespace
+
+Result<> Link::State::StartCopy(ImportLink& link) {
+  link.subscribed = false;
+  link.ask_at = {};
+  if (link.copy) return {};
+  DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
+  if (!reader) return {};
+  // Deliveries of this stream end; its log is held for what comes after the copy.
+  Say(Unsubscribe{link.stream, false});
+  link.copy = std::make_unique<CopyJob>(
+      CopyJob{std::move(*reader), {store.profile(), link.settings, Now(), {}}});
+  CopyJob& copy = *link.copy;
+  std::optional<FullJob>& full = copy.reader.full;
+  // Containers are as of one position, and their order is in memory only: they begin anew.
+  if (full && full->rank != storage::kRecipientRank && !full->ending) full.reset();
+  if (full) {
+    copy.rank = full->ending ? storage::kRecipientRank : full->rank;
+    copy.after = full->ending ? LastId() : full->after;
+  }
+  Tell("full-copy", link.settings.name, full ? "a full copy goes on" : "a full copy begins");
+  AskRange(link);
+  return {};
+}
+
+void Link::State::AskRange(ImportLink& link) {
+  CopyJob& copy = *link.copy;
+  copy.request = next_request++;
+  copy.ask_at = Now() + kAskAgain;
+  Say(GetRange{link.stream, "", copy.request, copy.rank, copy.after, limits::kRangeBytes});
+}
+
+// The copy is given up; it begins again after `wait`, if it is still wanted.
+void Link::State::DropCopy(ImportLink& link, Duration wait) {
+  link.copy.reset();
+  link.ask_at = Now() + wait;
+}
+
+Result<> Link::State::TakeRange(const dirsync::Range& range) {
+  ImportLink* link = ImportOf(range.stream);
+  if (link == nullptr || !link->copy || link->copy->request != range.request) return {};
+  CopyJob& copy = *link->copy;
+  copy.request = 0;
+  if (!range.payload) {
+    copy.ask_at = Now() + kAskAgain;
+    if (range.code != ErrorCode::kUnreachable)
+      Tell("full-copy", link->settings.name, "no range now: " + Printable(range.text), range.code);
+    return {};
+  }
+  // Commands may have moved on what is stored since the last range.
+  DIRSYNC_TRY(stored, LoadReader(store.storage(), link->number));
+  const bool moved = !stored || (copy.apply && stored->full != copy.reader.full);
+  if (moved) {
+    DropCopy(*link, {});
+    return {};
+  }
+  const std::optional<FullJob> kept = copy.reader.full;
+  copy.reader = std::move(*stored);
+  if (!copy.apply) copy.reader.full = kept;
+  auto batch = DecodeBatch(*range.payload, copy.reader.signer);
+  if (!batch) {
+    Stall(*link, copy.reader.cursor, batch.error());
+    DropCopy(*link, kPause);
+    link->copy_wanted = false;
+    return {};
+  }
+  const RangeBounds& bounds = batch->range;
+  const bool asked = batch->kind == BatchKind::kRange && batch->stream == link->stream &&
+                     bounds.rank_after == copy.rank && bounds.after == copy.after;
+  if (!asked) {
+    Tell("full-copy", link->settings.name, "another range came than was asked for",
+         ErrorCode::kBadRecord);
+    return {};
+  }
+  return ApplyRange(*link, *batch);
+}
+
+Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
+  CopyJob& copy = *link.copy;
+  const Position as_of{range.epoch, range.sequence, range.previous};
+  const Position& cursor = copy.reader.cursor;
+  const bool behind =
+      Version{as_of.epoch.counter, as_of.sequence} <
+          Version{cursor.epoch.counter, cursor.sequence} ||
+      (as_of.epoch.counter == cursor.epoch.counter && as_of.epoch.id != cursor.epoch.id) ||
+      (as_of.epoch == cursor.epoch && as_of.sequence == cursor.sequence && as_of != cursor);
+  if (behind) {
+    Stall(link, cursor,
+          {ErrorCode::kFork,
+           link.stream.site + " stands at " + std::to_string(as_of.sequence) +
+               ", before or beside what it told this site",
+           "find out whether it was put back from a copy"});
+    DropCopy(link, kPause);
+    return {};
+  }
+  // A new epoch, or containers at more than one position: the copy begins anew.
+  const bool resumed = !copy.apply && copy.reader.full.has_value();
+  const bool other_epoch = (copy.apply && copy.at.epoch != as_of.epoch) ||
+                           (resumed && copy.reader.full->as_of.epoch != as_of.epoch);
+  const bool torn =
+      copy.apply && copy.at != as_of && copy.reader.full->rank != 0 && copy.apply->containers();
+  if (other_epoch || torn) {
+    copy.apply.reset();
+    copy.reader.full.reset();
+    copy.rank = 0;
+    copy.after = {};
+    AskRange(link);
+    return {};
+  }
+  if (!copy.apply) {
+    copy.rollback = cursor.epoch.counter != 0 && as_of.epoch.counter > cursor.epoch.counter;
+    const Position first = resumed ? copy.reader.full->as_of : as_of;
+    copy.apply = std::make_unique<FullApply>(copy.input, first, range.terms, copy.reader);
+  }
+  copy.at = as_of;
+  copy.total = range.rows_after;
+  copy.apply->At(as_of);
+  storage::Transaction transaction(store.storage());
+  copy.apply->Begin(transaction);
+  for (const Change& change : range.changes) {
+    auto taken = copy.apply->Take(change);
+    if (taken) continue;
+    if (IsStorageError(taken.error().code)) return std::unexpected(taken.error());
+    Tell("full-copy", link.settings.name, taken.error().message, taken.error().code);
+    DropCopy(link, kPause);
+    return {};
+  }
+  copy.done += range.changes.size();
+  if (range.range.end) {
+    StoreReader(transaction, copy.reader);
+    DIRSYNC_CHECK(store.Commit(transaction));
+    return EndCopy(link, range);
+  }
+  StoreReader(transaction, copy.reader);
+  DIRSYNC_CHECK(store.Commit(transaction));
+  copy.rank = range.range.rank_last;
+  copy.after = range.range.last;
+  AnswerAskers(link, false, ErrorCode::kAlreadyApplied,
+               std::to_string(copy.done) + " of " + std::to_string(copy.total) + " entries");
+  AskRange(link);
+  return {};
+}
+
+// What was not listed goes, through the gate; then the stream goes on behind the copy.
+Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
+  CopyJob& copy = *link.copy;
+  for (bool ended = false; !ended;) {
+    storage::Transaction transaction(store.storage());
+    copy.apply->Begin(transaction);
+    DIRSYNC_TRY(end, copy.apply->End(copy.rollback));
+    ended = end;
+    StoreReader(transaction, copy.reader);
+    DIRSYNC_CHECK(store.Commit(transaction));
+  }
+  const ApplyCounts counts = copy.apply->counts();
+  const bool settled = copy.reader.settled == copy.reader.cursor;
+  const bool equal = settled && copy.reader.sum == range.sum_after;
+  std::string text = std::to_string(copy.done) + " entries: " + std::to_string(counts.added) +
+                     " added, " + std::to_string(counts.modified + counts.renamed) + " changed, " +
+                     std::to_string(counts.deleted) + " deleted, " + std::to_string(counts.held) +
+                     " deletes held";
+  if (equal) text += "; sums equal at " + std::to_string(range.sequence);
+  Tell("full-copy-done", link.settings.name, text);
+  if (counts.held > 0)
+    Tell("held", link.settings.name, std::to_string(counts.held) + " deletes held",
+         ErrorCode::kRefused);
+  link.copied_at = Now();
+  link.canary_at = range.time;
+  link.applied += counts.added + counts.modified + counts.renamed + counts.deleted;
+  link.diverged = settled && !equal;
+  if (equal) link.sums_equal_at = Now();
+  link.copy.reset();
+  link.copy_wanted = false;
+  if (settled) {
+    AnswerAskers(link, true, equal ? ErrorCode::kAlreadyApplied : ErrorCode::kEpochChanged, text);
+  } else {
+    AnswerAskers(link, false, ErrorCode::kAlreadyApplied, text + "; catching up");
+  }
+  return SubscribeTo(link);
+}
+
+}  // namespace dirsync

@@ -1,0 +1,315 @@
+// The streams that this site reads: subscribed, verified, judged, applied, acked.
+#include <algorithm>
+
+#include "agent/core/review.h"
+#include "agent/core/wanted.h"
+#include "agent/link/link_state.h"
+#include "proto/base/text.h"
+#include "proto/codec/batch_codec.h"
+#include "proto/trust/roster.h"
+
+namespace dirsync {
+namespace {
+
+constexpr Duration kAskAgain = std::chrono::seconds(10);
+constexpr Duration kWantAgain = std::chrono::seconds(30);
+constexpr Duration kCopyAgain = std::chrono::hours(1);
+
+bool IsStorageError(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kDiskFull || code == ErrorCode::kCorrupt;
+}
+
+}  // namespace
+
+ImportLink* Link::State::ImportOf(const StreamName& stream) {
+  for (auto& [name, link] : imports)
+    if (link.stream == stream) return &link;
+  return nullptr;
+}
+
+bool Link::State::IsWanted(const StreamName& stream) const {
+  return std::ranges::any_of(settings.subscribe, [&](const std::string& pattern) {
+    return pattern == "*" || FoldName(pattern) == FoldName(stream.site) ||
+           FoldName(pattern) == FoldName(stream.site + "/" + stream.instance);
+  });
+}
+
+Result<> Link::State::TakeStreams(const Streams& message) {
+  DIRSYNC_CHECK(Refresh());
+  for (const Streams::Log& log : message.logs) {
+    streams[log.stream] = log;
+    ImportLink* link = ImportOf(log.stream);
+    if (link == nullptr) {
+      const bool mine = FoldName(log.stream.site) == FoldName(store.profile().site);
+      if (mine || !membership || log.stream.organization != membership->organization ||
+          !IsWanted(log.stream))
+        continue;
+      DIRSYNC_CHECK(MakeImport(log.stream));
+      link = ImportOf(log.stream);
+      if (link == nullptr) continue;
+    }
+    if (!link->subscribed && link->ask_at == Instant{} && !link->copy && !link->stalled)
+      DIRSYNC_CHECK(SubscribeTo(*link));
+    if (log.producer_online && link->copy && link->copy->request == 0) AskRange(*link);
+  }
+  return {};
+}
+
+// A stream that nobody here reads yet, and that the settings ask for: it gets an import, with the
+// key that the roster names for its site.
+Result<> Link::State::MakeImport(const StreamName& stream) {
+  DIRSYNC_TRY(site, FindSite(store.storage(), stream.site));
+  if (!site || site->state != SiteState::kActive) return {};
+  // One that is there and paused, or reads by file only, is somebody's decision.
+  DIRSYNC_TRY(instances, ListInstances(store.storage()));
+  std::set<std::string> names;
+  for (const InstanceSettings& instance : instances) {
+    names.insert(FoldName(instance.name));
+    if (!instance.imports) continue;
+    DIRSYNC_TRY(number, FindNumber(store.storage(), "import/" + FoldName(instance.name)));
+    if (!number) continue;
+    DIRSYNC_TRY(reader, LoadReader(store.storage(), *number));
+    if (reader && reader->stream == stream) return {};
+  }
+  InstanceSettings made;
+  made.name = stream.site + "." + stream.instance;
+  for (int n = 2; names.contains(FoldName(made.name)); ++n)
+    made.name = stream.site + "." + stream.instance + "." + std::to_string(n);
+  made.imports = true;
+  made.transport = Transport::kBroker;
+  made.domains = site->domains;
+  DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
+    StoreInstance(transaction, made);
+    DIRSYNC_TRY(number, NumberOf(transaction, "import/" + FoldName(made.name)));
+    ReaderState reader;
+    reader.number = number;
+    reader.source = SourceKind::kStream;
+    reader.stream = stream;
+    reader.signer = site->signing_key;
+    StoreReader(transaction, reader);
+    return {};
+  }));
+  Tell("new-import", made.name, "reads " + stream.ToString());
+  return Refresh();
+}
+
+Result<> Link::State::SubscribeTo(ImportLink& link) {
+  link.ask_at = Now() + kAskAgain;
+  DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
+  if (!reader) return {};
+  // The roster knows the site's key now; a new one comes only with a higher serial (R7).
+  DIRSYNC_TRY(site, FindSite(store.storage(), link.stream.site));
+  if (site && site->state == SiteState::kActive && reader->signer != site->signing_key) {
+    reader->signer = site->signing_key;
+    DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
+      StoreReader(transaction, *reader);
+      return {};
+    }));
+    Tell("key", link.settings.name,
+         link.stream.site + " signs with " + Fingerprint(site->signing_key) +
+             " from now on, by the roster");
+  }
+  if (link.copy_wanted || reader->full) {
+    link.copy_wanted = true;
+    return StartCopy(link);
+  }
+  Say(Subscribe{link.stream, reader->cursor, {}});
+  return {};
+}
+
+Result<> Link::State::TakeSubscribed(const Subscribed& answer) {
+  ImportLink* link = ImportOf(answer.stream);
+  if (link == nullptr) return {};
+  link->subscribed = false;
+  switch (answer.outcome) {
+    case SubscribeOutcome::kGoesOn:
+      link->subscribed = !link->copy;
+      link->ask_at = {};
+      return AckCursor(*link, true);
+    case SubscribeOutcome::kNeedsRanges:
+      Tell("needs-ranges", link->settings.name,
+           "what follows the cursor is no longer in the log: a full copy is fetched",
+           ErrorCode::kNeedsRanges);
+      link->copy_wanted = true;
+      return StartCopy(*link);
+    case SubscribeOutcome::kTruncated:
+      Tell("log-truncated", link->settings.name,
+           "the broker's log of " + answer.stream.ToString() + " ends before what is held here",
+           ErrorCode::kLogTruncated);
+      link->ask_at = Now() + kAskAgain;
+      return {};
+    case SubscribeOutcome::kFork:
+      Stall(*link, answer.tail,
+            {ErrorCode::kFork,
+             "the log of " + answer.stream.ToString() + " is another history than what is held",
+             "dirsync resync run --site " + Printable(answer.stream.site) + " --full"});
+      return {};
+    case SubscribeOutcome::kNotFound:
+      link->ask_at = Now() + kAskAgain;
+      return {};
+  }
+  return {};
+}
+
+void Link::State::Stall(ImportLink& link, const Position& at, const Error& error) {
+  link.subscribed = false;
+  link.ask_at = {};
+  link.stalled = error;
+  Say(Nack{link.stream, at, error.code, error.message.substr(0, 1024)});
+  Tell(error.code == ErrorCode::kSuspect ? "suspect" : "stopped", link.settings.name, error.message,
+       error.code);
+  AnswerAskers(link, true, error.code, error.message);
+}
+
+Result<> Link::State::TakeDeliver(const Deliver& deliver) {
+  if (!deliver.payload) return {};
+  if (deliver.stream.site == store.profile().site) return TakeOwnBatch(deliver);
+  Say(Credit{deliver.payload->size()});
+  ImportLink* link = ImportOf(deliver.stream);
+  if (link == nullptr || !link->subscribed || link->copy) return {};
+  return ApplyDelivered(*link, deliver);
+}
+
+Result<> Link::State::ApplyDelivered(ImportLink& link, const Deliver& deliver) {
+  DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
+  if (!reader) return {};
+  if (DigestOf(*deliver.payload) != deliver.position.digest) {
+    Stall(link, deliver.position,
+          {ErrorCode::kDamaged, "a batch of " + link.stream.ToString() + " was altered on its way",
+           "see the broker's disk; it is asked for again"});
+    link.ask_at = Now() + kAskAgain;
+    link.stalled.reset();
+    return {};
+  }
+  auto batch = DecodeBatch(*deliver.payload, reader->signer);
+  if (!batch) {
+    Stall(link, deliver.position, batch.error());
+    return {};
+  }
+  std::optional<Position> start;
+  if (batch->kind == BatchKind::kStart) start = batch->previous_epoch;
+  const Position at{batch->epoch, batch->sequence, deliver.position.digest};
+  DIRSYNC_TRY(follows, Judge(store.storage(), *reader, at, batch->previous, start));
+  switch (follows) {
+    case Follows::kNext:
+    case Follows::kNewEpoch:
+      return ApplyNext(link, *reader, *batch, deliver.position.digest);
+    case Follows::kRepeat:
+    case Follows::kOldEpoch:
+      return AckCursor(link, false);
+    case Follows::kGap:
+      link.subscribed = false;
+      return SubscribeTo(link);
+    case Follows::kFork:
+      Stall(link, at,
+            {ErrorCode::kFork,
+             "batch " + std::to_string(at.sequence) + " of " + link.stream.ToString() +
+                 " differs from what was told before: two histories of one stream",
+             "dirsync resync run --site " + Printable(link.stream.site) + " --full"});
+      return {};
+    case Follows::kEpochChanged:
+      Tell("needs-ranges", link.settings.name,
+           link.stream.site + " began epoch " + std::to_string(at.epoch.counter) +
+               " elsewhere than where this site stands: a full copy is fetched",
+           ErrorCode::kEpochChanged);
+      link.copy_wanted = true;
+      return StartCopy(link);
+  }
+  return {};
+}
+
+// One commit: entries, mirror rows, cursor (B9); the ack comes behind it.
+Result<> Link::State::ApplyNext(ImportLink& link, ReaderState& reader, const Batch& batch,
+                                const Digest& digest) {
+  const ApplyInput input{store.profile(), link.settings, Now(), {}};
+  storage::Transaction transaction(store.storage());
+  auto counts = ApplyBatch(transaction, input, batch, digest, reader);
+  if (!counts) {
+    const Error error = counts.error();
+    if (IsStorageError(error.code)) return std::unexpected(error);
+    if (error.code == ErrorCode::kEpochChanged) {
+      link.copy_wanted = true;
+      return StartCopy(link);
+    }
+    if (error.code == ErrorCode::kSuspect) {
+      // That it waits for a person is kept.
+      transaction.Rollback();
+      StoreReader(transaction, reader);
+      DIRSYNC_CHECK(store.Commit(transaction));
+    }
+    Stall(link, {batch.epoch, batch.sequence, digest}, error);
+    return {};
+  }
+  StoreReader(transaction, reader);
+  DIRSYNC_CHECK(store.Commit(transaction));
+  link.canary_at = batch.time;
+  link.applied += batch.changes.size();
+  const bool equal = reader.sum == batch.sum_after;
+  if (equal) link.sums_equal_at = Now();
+  link.diverged = counts->diverged;
+  if (counts->held > 0)
+    Tell("held", link.settings.name, std::to_string(counts->held) + " deletes held",
+         ErrorCode::kRefused);
+  if (counts->quarantined > 0)
+    Tell("quarantined", link.settings.name,
+         std::to_string(counts->quarantined) + " changes in quarantine", ErrorCode::kAddressTaken);
+  if (!batch.changes.empty())
+    Tell("imported", link.settings.name,
+         std::to_string(batch.changes.size()) + " changes of " + link.stream.ToString() + " " +
+             std::to_string(batch.sequence));
+  link.wants = link.wants || counts->wanted > 0;
+  if (equal && !link.askers.empty())
+    AnswerAskers(link, true, ErrorCode::kAlreadyApplied,
+                 std::to_string(batch.rows_after) + " entries, sums equal at " +
+                     std::to_string(batch.sequence));
+  if (counts->diverged && link.copied_at + kCopyAgain <= Now()) {
+    Tell("diverged", link.settings.name,
+         "sums differ at " + std::to_string(batch.sequence) + ": a full copy is fetched",
+         ErrorCode::kEpochChanged);
+    link.copy_wanted = true;
+    return StartCopy(link);
+  }
+  return AckCursor(link, false);
+}
+
+// What is durable here, if it has moved since it was said last, with what is asked for whole.
+Result<> Link::State::AckCursor(ImportLink& link, bool again) {
+  DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
+  if (!reader || reader->cursor.epoch.counter == 0) return {};
+  const Instant now = Now();
+  DIRSYNC_TRY(wanted, IsAnyWanted(store.storage(), link.number));
+  const bool ask = wanted && (!link.wants || link.wants_at <= now);
+  link.wants = wanted;
+  if (!again && !ask && link.acked == reader->cursor) return {};
+  Ack ack{link.stream, "", reader->cursor, {}, false};
+  if (ask) {
+    DIRSYNC_TRY(ids, WantedIds(store.storage(), link.number));
+    ack.wants = std::move(ids);
+    link.wants_at = now + kWantAgain;
+  }
+  link.acked = reader->cursor;
+  Say(std::move(ack));
+  return {};
+}
+
+// What waits for time to pass, or for a person.
+Result<> Link::State::LookAgain(ImportLink& link) {
+  const Instant now = Now();
+  if (link.copy || link.copy_wanted) {
+    if (!link.copy) return StartCopy(link);
+    if (link.copy->ask_at <= now) AskRange(link);
+    return {};
+  }
+  if (link.stalled) {
+    const bool person = link.stalled->code == ErrorCode::kSuspect;
+    if (!person) return {};
+    DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
+    if (reader && reader->suspect && reader->approved_run != reader->suspect->run) return {};
+    link.stalled.reset();
+    return SubscribeTo(link);
+  }
+  if (!link.subscribed && link.ask_at <= now) return SubscribeTo(link);
+  return AckCursor(link, false);
+}
+
+}  // namespace dirsync

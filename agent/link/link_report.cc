@@ -1,0 +1,79 @@
+// What this agent says of itself.
+#include "agent/core/wanted.h"
+#include "agent/link/link_state.h"
+#include "storage/key.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::uint64_t kCountedMost = 10'000;
+
+// Rows of a table of one stream, up to a bound: a report must stay cheap.
+std::uint64_t CountRows(const storage::ReadView& view, storage::Table table,
+                        storage::StreamNumber number) {
+  const auto [lower, upper] = storage::StreamRange(table, number);
+  std::uint64_t count = 0;
+  for (auto cursor = view.Scan(lower, upper); cursor->Valid() && count < kCountedMost;
+       cursor->Next())
+    ++count;
+  return count;
+}
+
+InstanceReport ReportOf(const ExportLink& link) {
+  InstanceReport report;
+  report.instance = link.settings.name;
+  report.exports = true;
+  report.stream = link.state.name;
+  report.position = link.state.position();
+  report.rows = link.state.rows;
+  report.captured = link.captured;
+  report.outbox_batches = link.state.sequence - link.state.trimmed;
+  report.canary_at = link.told_at;
+  if (link.stalled) {
+    report.problem = link.stalled->code;
+    report.problem_text = link.stalled->message.substr(0, 1024);
+  }
+  return report;
+}
+
+InstanceReport ReportOf(const storage::ReadView& view, const ImportLink& link) {
+  InstanceReport report;
+  report.instance = link.settings.name;
+  report.stream = link.stream;
+  if (auto reader = LoadReader(view, link.number); reader && *reader) {
+    report.position = (*reader)->cursor;
+    for (const auto& [entry_class, rows] : (*reader)->rows) report.rows += rows;
+    report.suspect = (*reader)->suspect.has_value();
+  }
+  report.applied = link.applied;
+  report.held = CountRows(view, storage::Table::kHeld, link.number);
+  report.quarantined = CountRows(view, storage::Table::kQuarantine, link.number);
+  report.wanted = CountRows(view, storage::Table::kWanted, link.number);
+  report.diverged = link.diverged;
+  report.sums_equal_at = link.sums_equal_at;
+  report.canary_at = link.canary_at;
+  if (link.copy) {
+    report.full_done = link.copy->done;
+    report.full_total = std::max<std::uint64_t>(1, link.copy->total);
+  }
+  if (link.stalled) {
+    report.problem = link.stalled->code;
+    report.problem_text = link.stalled->message.substr(0, 1024);
+  }
+  return report;
+}
+
+}  // namespace
+
+AgentReport Link::Report() const {
+  AgentReport report;
+  report.started = state_->started;
+  report.time = state_->Now();
+  report.program = state_->settings.program;
+  for (const auto& [name, link] : state_->exports) report.instances.push_back(ReportOf(link));
+  for (const auto& [name, link] : state_->imports)
+    report.instances.push_back(ReportOf(state_->store.storage(), link));
+  return report;
+}
+
+}  // namespace dirsync

@@ -1,0 +1,134 @@
+// Signed requests between agents: asked, checked, carried out, answered (R6).
+#include <algorithm>
+
+#include "agent/link/link_state.h"
+#include "proto/base/bytes.h"
+#include "proto/base/text.h"
+#include "proto/trust/roster.h"
+#include "proto/trust/signed_request.h"
+#include "storage/key.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::size_t kNoncesKept = 4096;
+
+std::string NonceKey(const Nonce& nonce) { return storage::ProgressKey("request/" + nonce.hex()); }
+
+// Whether the nonce was taken before; remembers it, and forgets those that have expired.
+Result<bool> TakeNonce(storage::Transaction& transaction, const AdminRequest& request,
+                       Instant now) {
+  DIRSYNC_TRY(before, transaction.Get(NonceKey(request.nonce)));
+  if (before) return false;
+  const auto [lower, upper] = storage::PrefixRange(storage::ProgressKey("request/"));
+  std::size_t kept = 0;
+  for (auto cursor = transaction.Scan(lower, upper); cursor->Valid(); cursor->Next()) {
+    RowReader reader(cursor->Value());
+    const Instant expires = FromMillis(static_cast<std::int64_t>(reader.U64Big()));
+    if (expires < now) {
+      transaction.Delete(std::string(cursor->Key()));
+    } else {
+      ++kept;
+    }
+  }
+  if (kept >= kNoncesKept)
+    return Fail(ErrorCode::kBusy, "take request: too many requests in ten minutes");
+  std::string row;
+  RowWriter writer(row);
+  writer.U64Big(static_cast<std::uint64_t>(ToMillis(request.expires)));
+  transaction.Put(NonceKey(request.nonce), std::move(row));
+  return true;
+}
+
+}  // namespace
+
+Result<> Link::State::Ask(const std::string& target, std::vector<std::string> words) {
+  if (phase != LinkPhase::kOpen)
+    return Fail(ErrorCode::kUnreachable,
+                "ask " + Printable(target) + ": no session with the broker", "dirsync status");
+  AdminRequest request;
+  request.target = target;
+  request.signer = store.profile().site;
+  request.nonce = Nonce::FromBytes(store.world().Random(16)).value_or(Nonce{});
+  request.expires = Now() + std::chrono::seconds(limits::kRequestSeconds / 2);
+  request.words = std::move(words);
+  SignRequest(request, store.key());
+  Say(std::move(request));
+  return {};
+}
+
+void Link::State::Answer(AdminReply reply, bool done, ErrorCode code, std::string text) {
+  reply.done = done;
+  reply.code = code;
+  reply.text = std::move(text);
+  Say(std::move(reply));
+}
+
+void Link::State::AnswerAskers(ImportLink& link, bool done, ErrorCode code,
+                               const std::string& text) {
+  for (const AdminReply& asker : link.askers) {
+    if (asker.signer == store.profile().site) {
+      AdminReply own = asker;
+      own.done = done;
+      own.code = code;
+      own.text = text;
+      replies.push_back(std::move(own));
+    } else {
+      Answer(asker, done, code, text);
+    }
+  }
+  if (done) link.askers.clear();
+}
+
+Result<> Link::State::TakeRequest(const AdminRequest& request) {
+  AdminReply reply{request.target, request.signer, request.nonce, true, ErrorCode::kInternal, ""};
+  auto signer = CheckRequest(store.storage(), request, store.profile().site, Now());
+  if (signer) {
+    auto fresh = store.Write(
+        [&](storage::Transaction& transaction) { return TakeNonce(transaction, request, Now()); });
+    if (!fresh) {
+      signer = std::unexpected(fresh.error());
+    } else if (!*fresh) {
+      signer = Fail(ErrorCode::kExpired, "take request: it was taken before");
+    }
+  }
+  if (!signer) {
+    Tell("request-refused", "", signer.error().message, signer.error().code);
+    Answer(reply, true, signer.error().code, signer.error().message);
+    return {};
+  }
+  return RunRequest(request, *signer);
+}
+
+// {"resync", "take", STREAM}: read that stream whole. Its own site may ask for it, admins may ask
+// for any.
+Result<> Link::State::RunRequest(const AdminRequest& request, const RosterEntry& signer) {
+  const AdminReply reply{
+      request.target, request.signer, request.nonce, false, ErrorCode::kAlreadyApplied, ""};
+  const std::vector<std::string>& words = request.words;
+  const bool take = words.size() == 3 && words[0] == "resync" && words[1] == "take";
+  if (!take) {
+    Answer(reply, true, ErrorCode::kUnknownVersion, "this agent does not know that request");
+    return {};
+  }
+  const std::optional<StreamName> stream = StreamName::Parse(words[2]);
+  const bool allowed = stream && (signer.admin || FoldName(stream->site) == FoldName(signer.site));
+  if (!allowed) {
+    Answer(reply, true, ErrorCode::kNotPermitted, "that stream is not the signer's");
+    return {};
+  }
+  ImportLink* link = ImportOf(*stream);
+  if (link == nullptr) {
+    Answer(reply, true, ErrorCode::kNotFound,
+           Printable(store.profile().site) + " does not read " + stream->ToString());
+    return {};
+  }
+  Tell("resync", link->settings.name,
+       Printable(signer.site) + " asks for a full copy of " + stream->ToString());
+  link->askers.push_back(reply);
+  link->stalled.reset();
+  link->copy_wanted = true;
+  return StartCopy(*link);
+}
+
+}  // namespace dirsync

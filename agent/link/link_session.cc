@@ -1,0 +1,118 @@
+// Greeting, what WELCOME says of this site, the roster.
+#include <algorithm>
+
+#include "agent/link/link_state.h"
+#include "agent/service/capture_run.h"
+#include "agent/service/run.h"
+#include "proto/base/text.h"
+#include "proto/codec/roster_codec.h"
+#include "proto/trust/roster.h"
+#include "storage/key.h"
+
+namespace dirsync {
+namespace {
+
+std::string NonceKey() { return storage::MetaKey("session"); }
+
+}  // namespace
+
+Result<> Link::State::Greet() {
+  DIRSYNC_CHECK(Refresh());
+  if (!membership)
+    return Fail(ErrorCode::kNotJoined, "greet the broker: this site has joined no organisation",
+                "dirsync join INVITE");
+  Hello hello;
+  hello.organization = membership->organization;
+  hello.site = store.profile().site;
+  hello.program = settings.program;
+  DIRSYNC_TRY(nonce, store.storage().Get(NonceKey()));
+  if (nonce) hello.nonce = Nonce::FromBytes(*nonce).value_or(Nonce{});
+  for (auto& [name, link] : exports) {
+    DIRSYNC_TRY(state, LoadExport(store, link.settings, true));
+    link.state = std::move(state);
+    if (link.state.sequence > 0)
+      hello.produced.push_back({link.state.name, link.state.position(), link.state.trimmed + 1});
+  }
+  Say(std::move(hello));
+  return {};
+}
+
+Result<> Link::State::TakeWelcome(const Welcome& welcome) {
+  if (phase != LinkPhase::kGreeting) return {};
+  DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
+    transaction.Put(NonceKey(), std::string(welcome.nonce.view()));
+    return {};
+  }));
+  phase = LinkPhase::kOpen;
+  reason = {ErrorCode::kAlreadyApplied, "", ""};
+  window_bytes = welcome.window_bytes;
+  heartbeat = std::chrono::seconds(std::max(1U, welcome.heartbeat_seconds));
+  Say(Credit{settings.credit_bytes});
+  if (welcome.restored)
+    Tell("restored", "", "this site's store was put back from a copy: its streams begin anew");
+  for (auto& [name, link] : exports) {
+    DIRSYNC_TRY(state, LoadExport(store, link.settings, true));
+    link.state = std::move(state);
+    const auto log = std::ranges::find_if(
+        welcome.produced, [&](const Welcome::Log& row) { return row.stream == link.state.name; });
+    const Welcome::Log* found = log == welcome.produced.end() ? nullptr : &*log;
+    if (welcome.restored && link.state.sequence > 0)
+      DIRSYNC_CHECK(NewEpoch(link, found != nullptr ? found->tail.epoch.counter : 0,
+                             "the store was put back from a copy"));
+    DIRSYNC_CHECK(CompareLog(link, found));
+  }
+  DIRSYNC_CHECK(CaptureExports());
+  for (auto& [name, link] : exports) DIRSYNC_CHECK(PublishWaiting(link));
+  return {};
+}
+
+Result<> Link::State::TakeRosterNews(const RosterNews& news) {
+  if (!membership) return {};
+  for (const SignedRosterEntry& signed_entry : news.entries) {
+    auto changed = store.Write([&](storage::Transaction& transaction) {
+      return TakeRosterEntry(transaction, membership->organization_key, signed_entry);
+    });
+    if (!changed) {
+      // An old entry is nothing new; anything else is the broker's to explain.
+      if (changed.error().code == ErrorCode::kIo || changed.error().code == ErrorCode::kDiskFull ||
+          changed.error().code == ErrorCode::kCorrupt)
+        return std::unexpected(changed.error());
+      if (changed.error().code != ErrorCode::kOldEpoch)
+        Tell("roster-refused", "", changed.error().message, changed.error().code);
+      continue;
+    }
+    if (!*changed) continue;
+    DIRSYNC_TRY(entry, PeekRosterEntry(signed_entry.bytes));
+    Tell("roster", "",
+         Printable(entry.site) + " is " +
+             (entry.state == SiteState::kActive    ? "active"
+              : entry.state == SiteState::kRevoked ? "revoked"
+                                                   : "removed"));
+    if (entry.state == SiteState::kRemoved) DIRSYNC_CHECK(DropRemoved(entry));
+  }
+  return {};
+}
+
+// A site that left: its imports end here, through plan and gate.
+Result<> Link::State::DropRemoved(const RosterEntry& entry) {
+  DIRSYNC_CHECK(Refresh());
+  std::vector<std::string> names;
+  for (const auto& [name, link] : imports)
+    if (FoldName(link.stream.site) == FoldName(entry.site)) names.push_back(link.settings.name);
+  const std::string contacts = entry.contacts == ContactsAfter::kDelete ? "delete" : "keep";
+  for (const std::string& name : names) {
+    auto counts = DeleteInstance(store, name, contacts, false);
+    if (counts) {
+      Tell("site-removed", name,
+           Printable(entry.site) + " left; its contacts: " + contacts + ", " +
+               std::to_string(counts->deleted) + " deleted");
+      continue;
+    }
+    Tell("held", name,
+         Printable(entry.site) + " left, and its contacts stay for now: " + counts.error().message,
+         counts.error().code);
+  }
+  return Refresh();
+}
+
+}  // namespace dirsync

@@ -1,0 +1,159 @@
+// What a link holds in memory between calls. Internal to agent/link: each file there is one subject
+// of it. Everything here can be lost: the store and the next WELCOME bring it back.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/core/apply.h"
+#include "agent/core/instance.h"
+#include "agent/core/producer_state.h"
+#include "agent/core/reader_state.h"
+#include "agent/link/link.h"
+#include "proto/trust/membership.h"
+
+namespace dirsync {
+
+// A stream of this site.
+struct ExportLink {
+  InstanceSettings settings;
+  ProducerState state;  // as stored
+  // Next to be published; 0: the broker has not said where its log stands.
+  Sequence next = 0;
+  bool begins_log = false;  // that publish may begin the log
+  // Published and not answered: sequence and bytes. After a refusal the rest of them is waited
+  // for, then `rewind` is the next.
+  std::deque<std::pair<Sequence, std::uint64_t>> awaiting;
+  std::uint64_t in_flight = 0;
+  std::optional<Sequence> rewind;
+  Instant retry_at{};
+  std::optional<Error> stalled;
+  std::set<std::string>
+      readers;        // registered at the broker, folded; without those that take ranges
+  Instant told_at{};  // of the last batch
+  std::uint64_t captured = 0;
+};
+
+// A full copy that is being taken by ranges.
+struct CopyJob {
+  ReaderState reader;
+  ApplyInput input;
+  std::unique_ptr<FullApply> apply;  // once the first range has come
+  Position at;                       // of the last range
+  bool rollback = false;
+  std::uint64_t request = 0;  // that is waited for; 0 = none under way
+  std::uint8_t rank = 0;      // asked for behind this entry
+  EntryId after;
+  Instant ask_at{};  // ask again then
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+};
+
+// A stream that this site reads.
+struct ImportLink {
+  InstanceSettings settings;
+  storage::StreamNumber number = 0;
+  StreamName stream;
+  bool subscribed = false;  // deliveries are taken
+  Instant ask_at{};         // subscribe (again) then; 0 = not
+  Position acked;           // said to this session
+  bool wants = false;       // something is asked for whole
+  Instant wants_at{};       // ask again then
+  std::unique_ptr<CopyJob> copy;
+  bool copy_wanted = false;
+  Instant copied_at{};  // end of the last one
+  std::optional<Error> stalled;
+  bool diverged = false;
+  std::uint64_t applied = 0;
+  Instant sums_equal_at{};
+  Instant canary_at{};
+  // Who asked for the copy, and hears of it.
+  std::vector<AdminReply> askers;
+};
+
+struct Link::State {
+  State(Store& the_store, LinkSettings the_settings)
+      : store(the_store), settings(std::move(the_settings)) {}
+
+  // link.cc
+  Result<> Refresh();
+  Result<> Dispatch(const Message& message);
+  void Say(Message message);
+  void Tell(std::string kind, const std::string& instance, std::string text,
+            ErrorCode code = ErrorCode::kAlreadyApplied);
+  Instant Now() const { return store.world().Now(); }
+  Result<std::vector<Message>> Take(Result<> done);
+
+  // link_session.cc
+  Result<> Greet();
+  Result<> TakeWelcome(const Welcome& welcome);
+  Result<> TakeRosterNews(const RosterNews& news);
+  Result<> DropRemoved(const RosterEntry& entry);
+
+  // link_producer.cc
+  ExportLink* ExportOf(const StreamName& stream);
+  Result<> CaptureExports();
+  Result<> PublishWaiting(ExportLink& link);
+  Result<> CompareLog(ExportLink& link, const Welcome::Log* log);
+  Result<> TakePublished(const Published& answer);
+  Result<> TakeReaderAck(const Ack& ack);
+  Result<> TakeOwnBatch(const Deliver& deliver);
+  Result<> NewEpoch(ExportLink& link, std::uint64_t above, const std::string& why);
+  Result<> SayCanary(ExportLink& link);
+  Result<> ServeRange(const GetRange& request);
+
+  // link_reader.cc
+  ImportLink* ImportOf(const StreamName& stream);
+  bool IsWanted(const StreamName& stream) const;
+  Result<> TakeStreams(const Streams& streams);
+  Result<> MakeImport(const StreamName& stream);
+  Result<> SubscribeTo(ImportLink& link);
+  Result<> TakeSubscribed(const Subscribed& answer);
+  Result<> TakeDeliver(const Deliver& deliver);
+  Result<> ApplyDelivered(ImportLink& link, const Deliver& deliver);
+  Result<> ApplyNext(ImportLink& link, ReaderState& reader, const Batch& batch,
+                     const Digest& digest);
+  Result<> AckCursor(ImportLink& link, bool again);
+  void Stall(ImportLink& link, const Position& at, const Error& error);
+  Result<> LookAgain(ImportLink& link);
+
+  // link_copy.cc
+  Result<> StartCopy(ImportLink& link);
+  void AskRange(ImportLink& link);
+  Result<> TakeRange(const dirsync::Range& range);
+  Result<> ApplyRange(ImportLink& link, const Batch& range);
+  Result<> EndCopy(ImportLink& link, const Batch& range);
+  void DropCopy(ImportLink& link, Duration wait);
+
+  // link_request.cc
+  Result<> TakeRequest(const AdminRequest& request);
+  Result<> RunRequest(const AdminRequest& request, const RosterEntry& signer);
+  Result<> Ask(const std::string& target, std::vector<std::string> words);
+  void Answer(AdminReply reply, bool done, ErrorCode code, std::string text);
+  void AnswerAskers(ImportLink& link, bool done, ErrorCode code, const std::string& text);
+
+  Store& store;
+  LinkSettings settings;
+  LinkPhase phase = LinkPhase::kOffline;
+  Error reason{ErrorCode::kAlreadyApplied, "", ""};
+  std::map<std::string, ExportLink> exports;  // by folded instance name
+  std::map<std::string, ImportLink> imports;
+  std::map<StreamName, Streams::Log> streams;  // announced in this session
+  std::optional<Membership> membership;
+  std::uint64_t window_bytes = 0;
+  Duration heartbeat = std::chrono::seconds(limits::kHeartbeatSeconds);
+  Instant said_at{};
+  Instant reported_at{};
+  std::uint64_t next_request = 1;
+  std::vector<Message> out;
+  std::vector<LinkEvent> events;
+  std::vector<AdminReply> replies;
+  Instant started{};
+};
+
+}  // namespace dirsync
