@@ -26,6 +26,10 @@ std::string EncodeHold(const ReaderHold& hold) {
   writer.Id(hold.acked.epoch.id);
   writer.Varint(hold.acked.sequence);
   writer.Id(hold.acked.digest);
+  writer.Varint(hold.from.epoch.counter);
+  writer.Id(hold.from.epoch.id);
+  writer.Varint(hold.from.sequence);
+  writer.Id(hold.from.digest);
   writer.Varint(hold.total);
   writer.Varint(Millis(hold.since));
   writer.U8(hold.holds ? 1 : 0);
@@ -41,6 +45,10 @@ Result<ReaderHold> DecodeHold(std::string_view row) {
   hold.acked.epoch.id = reader.Id<EpochId>();
   hold.acked.sequence = reader.Varint();
   hold.acked.digest = reader.Id<Digest>();
+  hold.from.epoch.counter = reader.Varint();
+  hold.from.epoch.id = reader.Id<EpochId>();
+  hold.from.sequence = reader.Varint();
+  hold.from.digest = reader.Id<Digest>();
   hold.total = reader.Varint();
   hold.since = Time(reader.Varint());
   hold.holds = reader.U8() == 1;

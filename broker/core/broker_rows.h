@@ -13,8 +13,9 @@ namespace dirsync {
 // What a registered reader keeps in the log for itself (R21).
 struct ReaderHold {
   std::string site;
-  Position acked;           // or where it was registered
-  std::uint64_t total = 0;  // LogState::total at that position
+  Position acked;           // what it said; epoch counter 0 = nothing yet
+  Position from;            // the log is kept for it behind here: acked, or where it registered
+  std::uint64_t total = 0;  // LogState::total at `from`
   Instant since{};          // registered
   bool holds = true;        // false: needs ranges before it goes on
   auto operator<=>(const ReaderHold&) const = default;

@@ -28,7 +28,7 @@ BrokerReader& Broker::State::ReaderOf(BrokerStep& step, BrokerStream& stream,
   BrokerReader& reader = found->second;
   if (is_new) {
     reader.site = sites[site].entry.site;
-    reader.hold = {reader.site, stream.log.tail, stream.log.total, step.now, true};
+    reader.hold = {reader.site, {}, stream.log.tail, stream.log.total, step.now, true};
     StoreHold(step, stream, reader);
   }
   return reader;
@@ -58,12 +58,13 @@ Result<> Broker::State::TakeSubscribe(BrokerStep& step, BrokerSession& session,
     reader.hold.holds = true;
     // Where the reader is, it says itself: its store may have been put back.
     reader.hold.acked = subscribe.cursor;
+    reader.hold.from = subscribe.cursor;
     if (mark) reader.hold.total = mark->total;
     reader.refused.reset();
   } else if (batches.error().code == ErrorCode::kNeedsRanges) {
     answer.outcome = SubscribeOutcome::kNeedsRanges;
     // What comes from now on is kept until it has its full copy.
-    reader.hold.acked = stream->log.tail;
+    reader.hold.from = stream->log.tail;
     reader.hold.total = stream->log.total;
     reader.hold.holds = true;
   } else if (batches.error().code == ErrorCode::kLogTruncated) {
@@ -108,7 +109,10 @@ Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const 
     DIRSYNC_TRY(mark, StreamLog::Mark(step.transaction, stream->log, ack.position));
     if (mark) {
       reader.hold.acked = ack.position;
-      reader.hold.total = mark->total;
+      if (Behind(reader.hold.from, ack.position)) {
+        reader.hold.from = ack.position;
+        reader.hold.total = mark->total;
+      }
       StoreHold(step, *stream, reader);
     } else if (!Behind(ack.position, stream->log.base)) {
       ++refusals["ACK_UNKNOWN"];

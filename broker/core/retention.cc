@@ -28,20 +28,20 @@ Result<> Broker::State::Retain(BrokerStep& step, BrokerStream& stream) {
   Position lowest = log.tail;
   for (auto& [site, reader] : stream.readers) {
     if (!reader.hold.holds || sites[site].entry.state != SiteState::kActive) continue;
-    if (Behind(reader.hold.acked, log.tail)) {
+    if (Behind(reader.hold.from, log.tail)) {
       const std::uint64_t lag = log.total - std::min(log.total, reader.hold.total);
       if (lag > settings.reader_bytes_max) {
         DIRSYNC_CHECK(ReleaseHold(step, stream, reader,
                                   "is " + std::to_string(lag / limits::kMiB) + " MiB behind"));
         continue;
       }
-      DIRSYNC_TRY(oldest, StreamLog::After(step.transaction, log, reader.hold.acked));
+      DIRSYNC_TRY(oldest, StreamLog::After(step.transaction, log, reader.hold.from));
       if (oldest && oldest->time + std::chrono::seconds(settings.reader_seconds_max) < step.now) {
         DIRSYNC_CHECK(ReleaseHold(step, stream, reader, "has not read for too long"));
         continue;
       }
     }
-    if (Behind(reader.hold.acked, lowest)) lowest = reader.hold.acked;
+    if (Behind(reader.hold.from, lowest)) lowest = reader.hold.from;
   }
   if (stream.readers.empty()) return {};
   DIRSYNC_CHECK(StreamLog::Trim(step.transaction, stream.log, lowest));

@@ -264,7 +264,10 @@ Result<std::vector<LogBatch>> StreamLog::Read(const storage::ReadView& view, con
     DIRSYNC_TRY(other, MarkAt(view, state, cursor.epoch.counter, cursor.sequence));
     const bool fork = other || (cursor.sequence == state.base.sequence &&
                                 cursor.epoch.counter == state.base.epoch.counter);
-    if (fork) return refuse(ErrorCode::kFork, "another batch has this number");
+    // Of an earlier epoch it no longer matters which history was right: a full copy of the new
+    // one is needed all the same.
+    if (fork && cursor.epoch.counter == state.tail.epoch.counter)
+      return refuse(ErrorCode::kFork, "another batch has this number");
     return refuse(ErrorCode::kNeedsRanges, "its epoch ended before it in this log");
   }
   std::vector<LogBatch> batches;

@@ -95,7 +95,7 @@ void Checker::AfterStep(std::size_t actor, bool imported) {
   }
   CheckRows(actor);
   CheckCursors(actor);
-  RecordTold(actor);
+  RecordTold(actor, *site.storage);
   if (imported) {
     CheckAcks(actor);
     CheckLocalUntouched(actor);
@@ -167,19 +167,19 @@ void Checker::CheckRows(std::size_t index) {
   }
 }
 
-void Checker::RecordTold(std::size_t index) {
+void Checker::RecordTold(std::size_t index, const storage::ReadView& rows) {
   Site& site = deployment_.sites()[index];
-  auto producer = ProducerOf(site);
-  if (!producer) return;
+  auto number = FindNumber(rows, "export/" + FoldName("PEOPLE"));
+  if (!number || !*number) return;
   std::set<EntryId> now;
-  EachRow(site, storage::StreamRange(Table::kTold, producer->number),
-          [&](std::string_view key, std::string_view row) {
-            auto told = DecodeTold(row);
-            if (!told) return Problem(index, "told row unreadable");
-            EntryId id = IdAtEnd(key);
-            now.insert(id);
-            told_[{site.name, id}].insert(Print(told->state));
-          });
+  const auto [lower, upper] = storage::StreamRange(Table::kTold, **number);
+  for (auto cursor = rows.Scan(lower, upper); cursor->Valid(); cursor->Next()) {
+    auto told = DecodeTold(cursor->Value());
+    if (!told) return Problem(index, "told row unreadable");
+    EntryId id = IdAtEnd(cursor->Key());
+    now.insert(id);
+    told_[{site.name, id}].insert(Print(told->state));
+  }
   std::set<EntryId>& before = told_now_[site.name];
   for (const EntryId& id : before)
     if (!now.contains(id)) untold_.insert({site.name, id});

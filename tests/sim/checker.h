@@ -22,6 +22,8 @@ class Checker {
   void AfterStep(std::size_t actor, bool imported);
   // Before an import: what must be the same after it.
   void BeforeImport(std::size_t actor);
+  // A copy of the site's store told something before it was stopped.
+  void AfterClone(std::size_t site, const storage::ReadView& rows) { RecordTold(site, rows); }
   // After faults stopped and everything was carried: all converged (I4).
   void AtEnd();
 
@@ -34,7 +36,7 @@ class Checker {
   void CheckCursors(std::size_t site);
   void CheckAcks(std::size_t site);
   void CheckRows(std::size_t site);
-  void RecordTold(std::size_t site);
+  void RecordTold(std::size_t site, const storage::ReadView& rows);
   void CheckShownWasTold(std::size_t site);
   void CheckLocalUntouched(std::size_t site);
   void CheckDeletes(std::size_t site);

@@ -337,7 +337,7 @@ void Network::CheckStored() {
   }
 }
 
-void Network::Clone(std::size_t index) {
+void Network::Clone(std::size_t index, const std::function<void(const storage::ReadView&)>& told) {
   Site& original = deployment_.sites()[index];
   ++counts_.clones;
   SimWorld world(deployment_.Draw(1'000'000));
@@ -384,6 +384,7 @@ void Network::Clone(std::size_t index) {
     if (auto more = link.Pump(); more) up.insert(up.end(), more->begin(), more->end());
   }
   broker_->Gone(id, now_);
+  told(*storage);
   deployment_.trace.push_back(original.name + " cloned" +
                               (was_connected ? " beside its live session" : ""));
 }

@@ -46,7 +46,8 @@ class Network {
   void RestoreBroker();  // to the backup: the log went back
   void LoseBroker();     // an empty store, with the roster only
   // A copy of the site's store that somebody starts on a second machine, for a few messages.
-  void Clone(std::size_t site);
+  // `told` sees the copy's rows before it is stopped.
+  void Clone(std::size_t site, const std::function<void(const storage::ReadView&)>& told);
 
   // The store was opened again (after a death, a restore): its link begins anew.
   void Relink(std::size_t site);

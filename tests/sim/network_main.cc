@@ -111,7 +111,8 @@ void Schedule::Fault(std::size_t actor) {
       deployment_.Restore(site, deployment_.Draw(2) == 0);
       return network_.Relink(actor);
     case 6:
-      return network_.Clone(actor);
+      return network_.Clone(
+          actor, [&](const storage::ReadView& rows) { checker_.AfterClone(actor, rows); });
     case 7:
       return network_.Partition(actor, true);
     case 8:
