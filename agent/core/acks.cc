@@ -48,7 +48,8 @@ Result<std::optional<Digest>> OwnDigest(const storage::ReadView& view, const Pro
   return digest;
 }
 
-// Whether the position can be one of ours; kTaken: yes.
+}  // namespace
+
 Result<AckOutcome> JudgePosition(const storage::ReadView& view, const ProducerState& state,
                                  const Position& position) {
   if (position.epoch.counter < state.epoch.counter) return AckOutcome::kOtherEpoch;
@@ -60,6 +61,8 @@ Result<AckOutcome> JudgePosition(const storage::ReadView& view, const ProducerSt
   if (digest && *digest != position.digest) return AckOutcome::kFork;
   return AckOutcome::kTaken;
 }
+
+namespace {
 
 Result<> Trim(storage::Transaction& transaction, ProducerState& state,
               const std::vector<std::string>& required) {

@@ -83,6 +83,9 @@ enum class AckOutcome : std::uint8_t {
   kAhead,       // above our last sequence, or of a later life: this store was rolled back
   kFork,        // a sequence we have under another digest, or our epoch's number under another id
 };
+// Whether somebody's position can be one of this stream; kTaken: yes.
+Result<AckOutcome> JudgePosition(const storage::ReadView& view, const ProducerState& state,
+                                 const Position& position);
 // A reader's cursor as it came with a file, `dirsync ack` or (later) the broker. Trims the outbox
 // to what all required readers have: `required` sites, or, if empty, anyone (R12); at most
 // 64 * limits::kStepRows batches a call, later calls go on. Sites are compared folded.

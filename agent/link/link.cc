@@ -9,6 +9,7 @@ namespace dirsync {
 namespace {
 
 constexpr std::size_t kEventsKept = 1000;
+constexpr Duration kGreetAgain = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -135,6 +136,10 @@ Result<std::vector<Message>> Link::Tick() {
   const auto tick = [&]() -> Result<> {
     if (state.phase != LinkPhase::kOpen) return {};
     const Instant now = state.Now();
+    if (state.greet_again && state.greeted_at + kGreetAgain <= now) {
+      state.phase = LinkPhase::kGreeting;
+      return state.Greet();
+    }
     for (auto& [name, link] : state.exports) {
       DIRSYNC_CHECK(state.SayCanary(link));
       DIRSYNC_CHECK(state.PublishWaiting(link));

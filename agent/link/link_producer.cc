@@ -61,14 +61,8 @@ Result<> Link::State::CompareLog(ExportLink& link, const Welcome::Log* log) {
     return {};
   }
   const Position& tail = log->tail;
-  bool ahead = tail.epoch != state.epoch || tail.sequence > state.sequence;
-  if (!ahead && tail.sequence >= first) {
-    DIRSYNC_TRY(stored, ReadOutbox(store.storage(), state.number, tail.sequence));
-    ahead = stored && DigestOf(*stored) != tail.digest;
-  } else if (!ahead && tail.sequence == state.sequence) {
-    ahead = tail.digest != state.digest;
-  }
-  if (ahead) {
+  DIRSYNC_TRY(judged, JudgePosition(store.storage(), state, tail));
+  if (judged == AckOutcome::kAhead || judged == AckOutcome::kFork) {
     // It shows what this store does not know: a batch with this site's signature proves it.
     link.next = 0;
     Say(Fetch{state.name, tail});
@@ -191,10 +185,13 @@ Result<> Link::State::TakePublished(const Published& answer) {
            answer.outcome == PublishOutcome::kQuota ? ErrorCode::kQuota : ErrorCode::kReadOnly);
       break;
     case PublishOutcome::kConflict:
-      // Either this store was put back, or the log is not ours: the batch itself will tell.
-      if (!link->rewind) Say(Fetch{link->state.name, answer.position});
+      // Either this store was put back, or the log is not ours: greet again, and compare.
       link->rewind = at;
       link->next = 0;
+      greet_again = true;
+      Tell("conflict", link->settings.name,
+           "the broker holds another batch " + std::to_string(at) + " or one before it",
+           ErrorCode::kConflict);
       break;
     default:
       link->stalled = Error{ErrorCode::kFenced,

@@ -12,6 +12,7 @@ namespace dirsync {
 namespace {
 
 constexpr Duration kAskAgain = std::chrono::seconds(10);
+constexpr Duration kStalledAgain = std::chrono::minutes(5);
 constexpr Duration kWantAgain = std::chrono::seconds(30);
 constexpr Duration kCopyAgain = std::chrono::hours(1);
 
@@ -48,7 +49,11 @@ Result<> Link::State::TakeStreams(const Streams& message) {
       link = ImportOf(log.stream);
       if (link == nullptr) continue;
     }
-    if (!link->subscribed && link->ask_at == Instant{} && !link->copy && !link->stalled)
+    // A new epoch ends a fork: which history was right no longer matters.
+    const bool begun = link->stalled && link->stalled->code == ErrorCode::kFork &&
+                       log.tail.epoch != link->stalled_in;
+    if (begun) link->stalled.reset();
+    if (!link->subscribed && (link->ask_at == Instant{} || begun) && !link->copy && !link->stalled)
       DIRSYNC_CHECK(SubscribeTo(*link));
     if (log.producer_online && link->copy && link->copy->request == 0) AskRange(*link);
   }
@@ -125,6 +130,7 @@ Result<> Link::State::TakeSubscribed(const Subscribed& answer) {
     case SubscribeOutcome::kGoesOn:
       link->subscribed = !link->copy;
       link->ask_at = {};
+      link->stalled.reset();
       return AckCursor(*link, true);
     case SubscribeOutcome::kNeedsRanges:
       Tell("needs-ranges", link->settings.name,
@@ -153,8 +159,12 @@ Result<> Link::State::TakeSubscribed(const Subscribed& answer) {
 
 void Link::State::Stall(ImportLink& link, const Position& at, const Error& error) {
   link.subscribed = false;
-  link.ask_at = {};
+  if (const auto log = streams.find(link.stream); log != streams.end())
+    link.stalled_in = log->second.tail.epoch;
+  link.ask_at = Now() + kStalledAgain;
+  const bool news = !link.stalled || link.stalled->message != error.message;
   link.stalled = error;
+  if (!news) return;
   Say(Nack{link.stream, at, error.code, error.message.substr(0, 1024)});
   Tell(error.code == ErrorCode::kSuspect ? "suspect" : "stopped", link.settings.name, error.message,
        error.code);
@@ -302,7 +312,8 @@ Result<> Link::State::LookAgain(ImportLink& link) {
   }
   if (link.stalled) {
     const bool person = link.stalled->code == ErrorCode::kSuspect;
-    if (!person) return {};
+    if (!person && link.ask_at > now) return {};
+    if (!person) return SubscribeTo(link);
     DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
     if (reader && reader->suspect && reader->approved_run != reader->suspect->run) return {};
     link.stalled.reset();

@@ -33,6 +33,8 @@ Result<> Link::State::Greet() {
     if (link.state.sequence > 0)
       hello.produced.push_back({link.state.name, link.state.position(), link.state.trimmed + 1});
   }
+  greet_again = false;
+  greeted_at = Now();
   Say(std::move(hello));
   return {};
 }

@@ -68,6 +68,7 @@ struct ImportLink {
   bool copy_wanted = false;
   Instant copied_at{};  // end of the last one
   std::optional<Error> stalled;
+  Epoch stalled_in;  // of the log then
   bool diverged = false;
   std::uint64_t applied = 0;
   Instant sums_equal_at{};
@@ -149,6 +150,8 @@ struct Link::State {
   Duration heartbeat = std::chrono::seconds(limits::kHeartbeatSeconds);
   Instant said_at{};
   Instant reported_at{};
+  Instant greeted_at{};
+  bool greet_again = false;  // something was found that only WELCOME can clear up
   std::uint64_t next_request = 1;
   std::vector<Message> out;
   std::vector<LinkEvent> events;

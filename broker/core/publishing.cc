@@ -84,9 +84,12 @@ Result<> Broker::State::TakePublish(BrokerStep& step, BrokerSession& session,
                 std::to_string(publish.position.sequence));
   }
   const bool is_new = known == nullptr && stored.outcome == PublishOutcome::kStored;
+  const bool begins =
+      before.tail.epoch != stream.log.tail.epoch || before.incarnation != stream.log.incarnation;
   if (is_new) streams.emplace(publish.stream, std::move(fresh));
   step.Say(session.id, std::move(stored));
-  if (is_new) SayStreamsToAll(step);
+  // Readers that stopped before a fork, or wait for a lost log, look again.
+  if (begins) SayStreamsToAll(step);
   return {};
 }
 
