@@ -1,7 +1,9 @@
 #include "agent/core/reader_state.h"
 
+#include "agent/core/instance.h"
 #include "proto/base/bytes.h"
 #include "proto/base/limits.h"
+#include "proto/base/text.h"
 
 namespace dirsync {
 namespace {
@@ -212,6 +214,20 @@ Result<std::optional<ReaderState>> LoadReader(const storage::ReadView& view,
 
 void StoreReader(storage::Transaction& transaction, const ReaderState& state) {
   transaction.Put(storage::ReaderKey(state.number), EncodeReader(state));
+}
+
+Result<std::optional<std::string>> FindImport(const storage::ReadView& view,
+                                              const StreamName& stream) {
+  DIRSYNC_TRY(instances, ListInstances(view));
+  for (InstanceSettings& instance : instances) {
+    if (!instance.imports) continue;
+    DIRSYNC_TRY(number, FindNumber(view, "import/" + FoldName(instance.name)));
+    if (!number) continue;
+    DIRSYNC_TRY(reader, LoadReader(view, *number));
+    if (reader && reader->source == SourceKind::kStream && reader->stream == stream)
+      return std::move(instance.name);
+  }
+  return std::nullopt;
 }
 
 Result<Follows> Judge(const storage::ReadView& view, const ReaderState& state, const Position& at,

@@ -59,6 +59,9 @@ Result<ReaderState> DecodeReader(std::string_view row);
 Result<std::optional<ReaderState>> LoadReader(const storage::ReadView& view,
                                               storage::StreamNumber number);
 void StoreReader(storage::Transaction& transaction, const ReaderState& state);
+// Name of the import instance that is bound to the stream; nullopt: none is.
+Result<std::optional<std::string>> FindImport(const storage::ReadView& view,
+                                              const StreamName& stream);
 
 // How a file or batch that says `at` follows what was applied (R11, R17). `previous` is the digest
 // that it names for its predecessor.

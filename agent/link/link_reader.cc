@@ -66,16 +66,11 @@ Result<> Link::State::MakeImport(const StreamName& stream) {
   DIRSYNC_TRY(site, FindSite(store.storage(), stream.site));
   if (!site || site->state != SiteState::kActive) return {};
   // One that is there and paused, or reads by file only, is somebody's decision.
+  DIRSYNC_TRY(other, FindImport(store.storage(), stream));
+  if (other) return {};
   DIRSYNC_TRY(instances, ListInstances(store.storage()));
   std::set<std::string> names;
-  for (const InstanceSettings& instance : instances) {
-    names.insert(FoldName(instance.name));
-    if (!instance.imports) continue;
-    DIRSYNC_TRY(number, FindNumber(store.storage(), "import/" + FoldName(instance.name)));
-    if (!number) continue;
-    DIRSYNC_TRY(reader, LoadReader(store.storage(), *number));
-    if (reader && reader->stream == stream) return {};
-  }
+  for (const InstanceSettings& instance : instances) names.insert(FoldName(instance.name));
   InstanceSettings made;
   made.name = stream.site + "." + stream.instance;
   for (int n = 2; names.contains(FoldName(made.name)); ++n)
@@ -169,6 +164,17 @@ void Link::State::Stall(ImportLink& link, const Position& at, const Error& error
   Tell(error.code == ErrorCode::kSuspect ? "suspect" : "stopped", link.settings.name, error.message,
        error.code);
   AnswerAskers(link, true, error.code, error.message);
+  if (error.code == ErrorCode::kFork) SayFork(link);
+}
+
+// Two histories of one stream: its producer hears, signed, what this site has read. If it is of
+// another life of the producer's store, a new epoch ends the fork.
+void Link::State::SayFork(const ImportLink& link) {
+  auto reader = LoadReader(store.storage(), link.number);
+  if (!reader || !*reader) return;
+  const Position& at = (*reader)->cursor;
+  (void)Ask(link.stream.site, {"position", link.stream.ToString(), at.epoch.ToString(),
+                               std::to_string(at.sequence), at.digest.hex()});
 }
 
 Result<> Link::State::TakeDeliver(const Deliver& deliver) {

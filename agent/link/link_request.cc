@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/link/link_state.h"
+#include "agent/service/capture_run.h"
 #include "proto/base/bytes.h"
 #include "proto/base/text.h"
 #include "proto/trust/roster.h"
@@ -106,6 +107,7 @@ Result<> Link::State::RunRequest(const AdminRequest& request, const RosterEntry&
   const AdminReply reply{
       request.target, request.signer, request.nonce, false, ErrorCode::kAlreadyApplied, ""};
   const std::vector<std::string>& words = request.words;
+  if (words.size() == 5 && words[0] == "position") return TakePosition(request, reply);
   const bool take = words.size() == 3 && words[0] == "resync" && words[1] == "take";
   if (!take) {
     Answer(reply, true, ErrorCode::kUnknownVersion, "this agent does not know that request");
@@ -129,6 +131,35 @@ Result<> Link::State::RunRequest(const AdminRequest& request, const RosterEntry&
   link->stalled.reset();
   link->copy_wanted = true;
   return StartCopy(*link);
+}
+
+// {"position", STREAM, EPOCH, SEQUENCE, DIGEST}: the signer has read so far in a stream of this
+// site. What this store never told was told by another life of it (R18).
+Result<> Link::State::TakePosition(const AdminRequest& request, const AdminReply& reply) {
+  const std::vector<std::string>& words = request.words;
+  const std::optional<StreamName> stream = StreamName::Parse(words[1]);
+  const std::optional<Epoch> epoch = Epoch::Parse(words[2]);
+  const std::optional<std::uint64_t> sequence = ParseNumber(words[3]);
+  const std::optional<Digest> digest = Digest::FromHex(words[4]);
+  ExportLink* link = stream ? ExportOf(*stream) : nullptr;
+  if (link == nullptr || !epoch || !sequence || !digest) {
+    Answer(reply, true, ErrorCode::kNotFound, "no position in a stream of this site");
+    return {};
+  }
+  DIRSYNC_TRY(state, LoadExport(store, link->settings, true));
+  link->state = std::move(state);
+  DIRSYNC_TRY(judged, JudgePosition(store.storage(), link->state, {*epoch, *sequence, *digest}));
+  if (judged == AckOutcome::kAhead || judged == AckOutcome::kFork) {
+    DIRSYNC_CHECK(NewEpoch(*link, epoch->counter,
+                           Printable(request.signer) + " has read batch " + words[3] +
+                               " of another life of this store"));
+    link->next = 1;
+    link->begins_log = false;
+    DIRSYNC_CHECK(CaptureExports());
+    DIRSYNC_CHECK(PublishWaiting(*link));
+  }
+  Answer(reply, true, ErrorCode::kAlreadyApplied, "heard");
+  return {};
 }
 
 }  // namespace dirsync

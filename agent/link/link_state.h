@@ -121,6 +121,7 @@ struct Link::State {
                      const Digest& digest);
   Result<> AckCursor(ImportLink& link, bool again);
   void Stall(ImportLink& link, const Position& at, const Error& error);
+  void SayFork(const ImportLink& link);
   Result<> LookAgain(ImportLink& link);
 
   // link_copy.cc
@@ -134,6 +135,7 @@ struct Link::State {
   // link_request.cc
   Result<> TakeRequest(const AdminRequest& request);
   Result<> RunRequest(const AdminRequest& request, const RosterEntry& signer);
+  Result<> TakePosition(const AdminRequest& request, const AdminReply& reply);
   Result<> Ask(const std::string& target, std::vector<std::string> words);
   void Answer(AdminReply reply, bool done, ErrorCode code, std::string text);
   void AnswerAskers(ImportLink& link, bool done, ErrorCode code, const std::string& text);

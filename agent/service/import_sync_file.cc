@@ -144,6 +144,12 @@ Result<> SyncFileImport::Bind() {
                     "run it again when the fingerprint is right");
   }
   if (header.kind == FileKind::kAdhoc) return {};
+  DIRSYNC_TRY(other, FindImport(run_.store.storage(), header.stream));
+  if (other)
+    return Refuse(ErrorCode::kWrongStream,
+                  "it is of stream " + header.stream.ToString() + ", which " + Printable(*other) +
+                      " reads already",
+                  "dirsync instance set " + Printable(*other) + " --import-file " + path_);
   run_.state.source = SourceKind::kStream;
   run_.state.stream = header.stream;
   run_.state.signer = header.signer;

@@ -303,7 +303,7 @@ Result<bool> StreamLog::Trim(storage::Transaction& transaction, LogState& state,
   std::vector<LogMark> marks;
   for (; cursor->Valid(); cursor->Next()) {
     DIRSYNC_TRY(mark, DecodeMark(cursor->Key(), cursor->Value()));
-    if (Behind(position, mark.position)) break;
+    if (Behind(position, mark.position) || mark.position == state.tail) break;
     if (dropped == limits::kStepRows) {
       more = true;
       break;

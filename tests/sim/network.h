@@ -56,6 +56,9 @@ class Network {
   // moves any more; false when that takes more than `rounds`.
   bool Settle(std::size_t rounds);
 
+  // Where everybody stands, into the trace.
+  void Explain();
+
   struct Counts {
     std::uint64_t messages = 0, drops = 0, broker_crashes = 0, broker_restores = 0, clones = 0;
     std::uint64_t stored = 0, duplicates = 0, refused = 0, ranges = 0;

@@ -181,6 +181,7 @@ bool Schedule::Run(std::size_t steps, bool verbose) {
   totals_.wire.ranges += wire.ranges;
   if (Failed()) ++totals_.failed;
   if (Failed() || verbose) {
+    network_.Explain();
     for (const std::string& line : deployment_.trace) std::printf("  %s\n", line.c_str());
     for (const std::string& problem : problems_) std::printf("  problem: %s\n", problem.c_str());
     for (const std::string& problem : checker_.problems())
