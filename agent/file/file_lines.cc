@@ -224,8 +224,6 @@ std::string_view BatchKindName(BatchKind kind) {
       return "start";
     case BatchKind::kChanges:
       return "changes";
-    case BatchKind::kRange:  // never in a file: a full copy is a file of its own kind
-      break;
     case BatchKind::kCanary:
       return "canary";
     case BatchKind::kRange:
