@@ -11,6 +11,7 @@
 
 #include "proto/base/error.h"
 #include "proto/model/message.h"
+#include "proto/net/listener_context.h"
 #include "proto/net/transport_key_pair.h"
 
 namespace dirsync {
@@ -31,27 +32,30 @@ struct Received {
   Message message;
 };
 
-class ListenerContext;  // owns the ZeroMQ context and the ZAP handler's thread; outlives listeners
-
 // Thread-safety: one thread, except the `allow` callback, which the ZAP thread calls.
 class Listener {
  public:
-  // Binds. `allow` says whether a key may connect at all. Before it returns it has proved to itself
-  // that a random key is refused and that one without CURVE is (T32). Errors: kIo (address in use),
-  // kConfiguration, kInternal (the self-test failed: do not serve).
+  // Binds; the context outlives it. `allow` says whether a key may connect at all. Before it
+  // returns it has proved to itself that who speaks no CURVE is refused, and, unless `anybody`,
+  // that a key which nobody knows is. `random`: 32 bytes for that key. Errors: kIo (address in
+  // use), kConfiguration, kInternal (the self-test failed: do not serve).
   static Result<std::unique_ptr<Listener>> Bind(ListenerContext& context,
                                                 const ListenerSettings& settings,
-                                                std::function<bool(const TransportKey&)> allow);
+                                                std::function<bool(const TransportKey&)> allow,
+                                                std::string_view random, bool anybody = false);
   ~Listener();
   const std::string& address() const;  // with the real port
-  int descriptor() const;              // readable: call Receive (edge-triggered: until nullopt)
-  // The next message that could be decoded; nullopt: none now. Those that cannot be are counted,
-  // by code, and answered with BYE.
+  // Readable: call Receive until nullopt, and TakeRefusals. Edge-triggered: after every Send or
+  // Receive, call Receive again before waiting.
+  std::vector<int> descriptors() const;
+  // The next message that could be decoded; nullopt: none now. Those that cannot be are answered
+  // with BYE, and told by TakeRefusals.
   std::optional<Received> Receive();
   // kBusy: the peer does not take it now (its high-water mark); kUnreachable: it is gone.
   Result<> Send(std::uint64_t session, const Message& message);
   void Close(std::uint64_t session);  // forget it; its later messages are a new session
-  // Handshakes refused since the last call, with ZeroMQ's reason: "no-user", "protocol", "auth" …
+  // Refused since the last call: handshakes with ZeroMQ's reason, "handshake-auth",
+  // "handshake-protocol" …, and messages with a code, "message-TOO_LARGE" …
   std::vector<std::string> TakeRefusals();
 
  private:

@@ -1,0 +1,56 @@
+// The inside of a ListenerContext, and what the sockets have in common. Internal to proto/net.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+#include <zmq.hpp>
+
+#include "proto/codec/message_codec.h"
+#include "proto/net/listener_context.h"
+#include "proto/net/transport_key_pair.h"
+
+namespace dirsync {
+
+struct ListenerContext::State {
+  zmq::context_t context;
+  std::mutex mutex;  // of `allow`
+  std::map<std::string, std::function<bool(const TransportKey&)>> allow;
+  std::thread handler;
+};
+
+namespace net {
+
+// What a monitor tells of a socket.
+struct SocketEvent {
+  std::uint16_t event = 0;
+  std::uint32_t value = 0;
+};
+// Begins to watch `socket`; the returned one receives its events.
+zmq::socket_t Watch(zmq::context_t& context, zmq::socket_t& socket, const std::string& name);
+// The next event; nullopt: none now.
+std::optional<SocketEvent> TakeEvent(zmq::socket_t& monitor);
+// For logs and counters: "auth", "protocol", "no-detail"; empty: no refused handshake.
+std::string RefusalOf(const SocketEvent& event);
+
+// Settings that both ends share; sizes and times as in their settings.
+void SetCommon(zmq::socket_t& socket, std::size_t message_bytes_max, std::uint32_t handshake_ms,
+               std::uint32_t heartbeat_ms);
+
+// All frames of a message that is waiting; nullopt: none.
+std::optional<std::vector<zmq::message_t>> ReceiveFrames(zmq::socket_t& socket);
+// Header frame and payload frame. REQUIRES 1 or 2 frames from `first` on.
+Result<Message> DecodeFrames(std::vector<zmq::message_t>& frames, std::size_t first);
+// Frames of `message`; the payload is not copied, and lives until ZeroMQ has sent it. Returns 0 or
+// ZeroMQ's error number.
+int SendFrames(zmq::socket_t& socket, const Message& message);
+
+Error ZmqError(const std::string& operation, const std::string& object, int number);
+
+}  // namespace net
+}  // namespace dirsync
