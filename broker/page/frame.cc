@@ -104,9 +104,9 @@ std::vector<LinkRow> RowsOf(const std::vector<const LinkView*>& views) {
 
 std::vector<LinkRow> Grouped(const std::vector<const LinkView*>& views) {
   std::vector<LinkRow> rows;
-  std::map<std::pair<LinkState, std::string>, std::size_t> known;  // index of the row
+  std::map<LinkState, std::size_t> known;  // index of the row
   for (const LinkView* view : views) {
-    const auto [found, added] = known.try_emplace({view->state, view->at}, rows.size());
+    const auto [found, added] = known.try_emplace(view->state, rows.size());
     if (added) {
       rows.push_back({view, 0});
     } else {
@@ -119,9 +119,9 @@ std::vector<LinkRow> Grouped(const std::vector<const LinkView*>& views) {
 void AddLinkTable(Html& html, const PageSnapshot& snapshot, const std::vector<LinkRow>& rows,
                   std::string_view caption) {
   constexpr std::size_t kRows = 300;
-  html.Raw(
-      "<div class=scroll tabindex=0 role=region aria-label=\"Links\">"
-      "<table class=links><caption>");
+  html.Raw("<div class=scroll tabindex=0 role=region")
+      .Attribute("aria-label", caption)
+      .Raw("><table class=links><caption>");
   html.Text(caption);
   if (rows.size() > kRows) html.Raw("; the first ").Number(kRows).Raw(" of ").Number(rows.size());
   html.Raw(

@@ -30,8 +30,7 @@ struct LinkRow {
 void AddLinkTable(Html& html, const PageSnapshot& snapshot, const std::vector<LinkRow>& rows,
                   std::string_view caption);
 std::vector<LinkRow> RowsOf(const std::vector<const LinkView*>& views);
-// One row for all that are in the same state for want of the same place: when a site is away, all
-// of its links are.
+// One row, the worst, for all that are in the same state: when a site is away, all its links are.
 std::vector<LinkRow> Grouped(const std::vector<const LinkView*>& views);
 // A table of events, at most `limit` rows.
 void AddEvents(Html& html, const BrokerStats& stats, const std::vector<const BrokerEvent*>& events,

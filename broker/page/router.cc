@@ -112,7 +112,6 @@ const std::map<std::string, std::string>& CommonHeaders() {
       {"X-Content-Type-Options", "nosniff"},
       {"Referrer-Policy", "no-referrer"},
       {"Cross-Origin-Resource-Policy", "same-origin"},
-      {"Cross-Origin-Opener-Policy", "same-origin"},
       {"Cache-Control", "no-store"},
   };
   return headers;
