@@ -115,6 +115,30 @@ void SetScope(const Arguments& arguments, InstanceSettings& settings, Problems& 
   SetText(arguments, "--server", settings.server);
 }
 
+std::string_view TransportName(Transport transport) {
+  switch (transport) {
+    case Transport::kFile:
+      return "file";
+    case Transport::kBroker:
+      return "broker";
+    case Transport::kBoth:
+      break;
+  }
+  return "both";
+}
+
+void SetTransport(const Arguments& arguments, InstanceSettings& settings, Problems& problems) {
+  const auto given = arguments.Value("--transport");
+  if (!given) return;
+  for (const Transport transport : {Transport::kFile, Transport::kBroker, Transport::kBoth})
+    if (*given == TransportName(transport)) {
+      settings.transport = transport;
+      return;
+    }
+  problems.Add({ErrorCode::kUsage, "--transport " + Printable(*given) + " is not possible",
+                "--transport file, broker or both"});
+}
+
 void SetJoin(const Arguments& arguments, InstanceSettings& settings, Problems& problems) {
   auto join = arguments.Value("--join");
   if (!join) return;
@@ -179,6 +203,7 @@ std::vector<OptionSpec> InstanceOptionSpecs() {
       {"--export", "", "tells this site's entries"},
       {"--import", "", "takes another site's entries"},
       {"--both", "", "import, then export"},
+      {"--transport", "HOW", "file, broker, or both (default): what an agent uses"},
       {"--export-file", "F", "sync file to write"},
       {"--container", "C", "export: entries of this container (default Recipients)", true},
       {"--subs", "", "export: and of the containers below"},
@@ -213,6 +238,7 @@ Result<> ApplyInstanceOptions(const Context& context, const Arguments& arguments
                               InstanceSettings& settings) {
   Problems problems;
   SetDirection(arguments, settings, problems);
+  SetTransport(arguments, settings, problems);
   SetScope(arguments, settings, problems);
   if (auto file = arguments.Value("--export-file")) settings.export_file = context.WholePath(*file);
   if (auto file = arguments.Value("--import-file")) settings.import_file = context.WholePath(*file);
@@ -254,6 +280,8 @@ std::vector<std::pair<std::string, std::string>> DescribeInstance(
     if (!value.empty()) rows.emplace_back(std::move(name), value);
   };
   add("direction", DirectionName(settings));
+  if (settings.transport != Transport::kBoth) add("transport", TransportName(settings.transport));
+  add("paused", settings.paused ? "until `dirsync resume`" : "");
   if (settings.exports) {
     add("export file", context.ShortPath(settings.export_file));
     add("containers", Join(settings.containers, ", ") + (settings.subs ? " and those below" : ""));
@@ -288,6 +316,8 @@ std::string InstanceJsonFields(const InstanceSettings& settings, std::string_vie
   object.Text("name", settings.name)
       .Bool("export", settings.exports)
       .Bool("import", settings.imports)
+      .Text("transport", TransportName(settings.transport))
+      .Bool("paused", settings.paused)
       .Text("export_file", settings.export_file)
       .Texts("containers", settings.containers)
       .Bool("subs", settings.subs)

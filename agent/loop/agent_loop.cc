@@ -7,8 +7,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <vector>
 
+#include "agent/loop/event_command.h"
+#include "agent/loop/file_runs.h"
+#include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/daemon/command_socket.h"
 #include "proto/daemon/signal_source.h"
@@ -24,40 +26,59 @@ constexpr auto kLockPatience = std::chrono::seconds(10);
 constexpr milliseconds kLockRetry{50};
 constexpr milliseconds kReopenFirst{200};
 constexpr milliseconds kReopenMax{30'000};
+constexpr milliseconds kRound{60'000};  // nothing waits longer than this
+// Shares send no events, and a file that does not change sends none either.
+constexpr milliseconds kFolderRound{1000};
+
+// Everything that lives as long as the store is open.
+struct Opened {
+  std::unique_ptr<Store> store;
+  std::unique_ptr<CommandSocket> commands;
+  std::unique_ptr<FileRuns> files;
+};
 
 class AgentLoop {
  public:
-  AgentLoop(World& world, const AgentSettings& settings, SignalSource& signals)
-      : world_(world), settings_(settings), signals_(signals) {}
+  AgentLoop(World& world, AgentSettings settings, SignalSource& signals)
+      : world_(world), settings_(std::move(settings)), signals_(signals) {}
   Result<> Run();
 
  private:
   Result<> Open(Clock::duration patience);
   void Reopen();
   bool IsHealthy() const;
+  void Turn();
   void Wait(milliseconds at_most);
+  milliseconds UntilNextTurn() const;
+  bool Stopping();
   void TakeSignals();
   void AnswerCommands();
-  bool Stopping();
+  void RunFiles();
+  void Reload();
+  void Tell(const LinkEvent& event);
   void Log(std::string_view level, std::string_view text) const { settings_.log(level, text); }
 
   World& world_;
-  const AgentSettings& settings_;
+  AgentSettings settings_;
   SignalSource& signals_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<CommandSocket> commands_;
+  std::optional<Opened> opened_;
+  std::unique_ptr<EventCommand> on_event_;
+  std::optional<std::uint64_t> exported_at_;  // commits of the store then; nullopt: not yet
+  Clock::time_point export_at_{};             // with files_every: then
   bool stop_ = false;
+  bool reload_ = false;
 };
 
 Result<> AgentLoop::Run() {
   DIRSYNC_CHECK(Open(kLockPatience));
-  Log("info", "serving " + Printable(store_->profile().basepoint().ToString()) + " from store " +
-                  Printable(store_->path()));
+  const SiteProfile& profile = opened_->store->profile();
+  on_event_ = std::make_unique<EventCommand>(settings_.on_event, profile.site);
+  Log("info", "serving " + Printable(profile.basepoint().ToString()) + " from store " +
+                  Printable(settings_.store));
   while (!Stopping()) {
-    Wait(milliseconds(60'000));
-    if (Stopping()) break;
-    AnswerCommands();
+    Turn();
     if (!IsHealthy()) Reopen();
+    if (!Stopping()) Wait(UntilNextTurn());
   }
   Log("info", "stopping");
   return {};
@@ -65,10 +86,11 @@ Result<> AgentLoop::Run() {
 
 Result<> AgentLoop::Open(Clock::duration patience) {
   const auto deadline = Clock::now() + patience;
-  for (;;) {
+  Opened opened;
+  while (!opened.store) {
     auto store = Store::Open(world_, settings_.store);
     if (store) {
-      store_ = std::move(*store);
+      opened.store = std::move(*store);
       break;
     }
     // A command may be at work on it, for a moment.
@@ -76,21 +98,26 @@ Result<> AgentLoop::Open(Clock::duration patience) {
       return std::unexpected(store.error());
     Wait(kLockRetry);
   }
+  opened.store->set_interrupted([this] { return Stopping(); });
   DIRSYNC_TRY(commands, CommandSocket::Listen(settings_.store));
-  commands_ = std::move(commands);
+  opened.commands = std::move(commands);
+  DIRSYNC_TRY(files, FileRuns::Open(*opened.store, settings_.files_in, settings_.files_out,
+                                    [this](const LinkEvent& event) { Tell(event); }));
+  opened.files = std::move(files);
+  opened_ = std::move(opened);
+  exported_at_.reset();
   return {};
 }
 
 bool AgentLoop::IsHealthy() const {
-  return store_->storage().Get(storage::MetaKey("site")).has_value();
+  return opened_->store->storage().Get(storage::MetaKey("site")).has_value();
 }
 
 // What is on disk is not known after a failed write: as after a crash, opening decides.
 void AgentLoop::Reopen() {
   milliseconds pause = kReopenFirst;
   Log("error", "the store failed, and is opened again");
-  commands_.reset();
-  store_.reset();
+  opened_.reset();
   while (!Stopping()) {
     const auto opened = Open({});
     if (opened) {
@@ -103,12 +130,82 @@ void AgentLoop::Reopen() {
   }
 }
 
+void AgentLoop::Turn() {
+  if (reload_) Reload();
+  AnswerCommands();
+  RunFiles();
+  if (const std::string wrong = on_event_->Step(Clock::now()); !wrong.empty())
+    Log("warning", "on_event: " + wrong);
+}
+
+// A configuration that is wrong changes nothing.
+void AgentLoop::Reload() {
+  reload_ = false;
+  if (!settings_.reload) return;
+  auto fresh = settings_.reload();
+  if (!fresh) {
+    Log("error", "reading the configuration again: " + fresh.error().ToString());
+    return;
+  }
+  if (fresh->store != settings_.store)
+    Log("warning", "the store stays " + Printable(settings_.store) + " until a new start");
+  auto files = FileRuns::Open(*opened_->store, fresh->files_in, fresh->files_out,
+                              [this](const LinkEvent& event) { Tell(event); });
+  if (!files) {
+    Log("error", "reading the configuration again: " + files.error().ToString());
+    return;
+  }
+  opened_->files = std::move(*files);
+  settings_.files_in = fresh->files_in;
+  settings_.files_out = fresh->files_out;
+  settings_.files_every = fresh->files_every;
+  settings_.on_event = fresh->on_event;
+  on_event_ = std::make_unique<EventCommand>(settings_.on_event, opened_->store->profile().site);
+  exported_at_.reset();
+  Log("info", "the configuration was read again");
+}
+
+void AgentLoop::AnswerCommands() {
+  while (!Stopping()) {
+    const auto call = opened_->commands->Take();
+    if (!call) break;
+    settings_.answer(*opened_->store, *call, [this] { return Stopping(); });
+  }
+  opened_->store->set_interrupted([this] { return Stopping(); });
+}
+
+void AgentLoop::RunFiles() {
+  Store& store = *opened_->store;
+  opened_->files->Import(Clock::now());
+  const bool changed = exported_at_ != store.commits();
+  const bool due = settings_.files_every.count() == 0 || Clock::now() >= export_at_;
+  if (!changed || !due) return;
+  opened_->files->Export(false);
+  export_at_ = Clock::now() + settings_.files_every;
+  exported_at_ = store.commits();
+}
+
+milliseconds AgentLoop::UntilNextTurn() const {
+  milliseconds left = kRound;
+  const auto at_most = [&](std::int64_t ms) {
+    if (ms >= 0) left = std::min(left, milliseconds(ms));
+  };
+  at_most(opened_->commands->timeout_ms());
+  at_most(on_event_->timeout_ms(Clock::now()));
+  if (!settings_.files_in.empty()) at_most(kFolderRound.count());
+  if (settings_.files_every.count() > 0 && exported_at_ != opened_->store->commits())
+    at_most(std::max<std::int64_t>(
+        0, std::chrono::duration_cast<milliseconds>(export_at_ - Clock::now()).count()));
+  return left;
+}
+
 void AgentLoop::Wait(milliseconds at_most) {
   std::vector<pollfd> waited{{signals_.descriptor(), POLLIN, 0}};
-  if (commands_) {
-    for (const int descriptor : commands_->descriptors()) waited.push_back({descriptor, POLLIN, 0});
-    const int until = commands_->timeout_ms();
-    if (until >= 0) at_most = std::min(at_most, milliseconds(until));
+  if (opened_) {
+    for (const int descriptor : opened_->commands->descriptors())
+      waited.push_back({descriptor, POLLIN, 0});
+    // A descriptor of -1 is passed over.
+    waited.push_back({opened_->files->descriptor(), POLLIN, 0});
   }
   if (poll(waited.data(), waited.size(), static_cast<int>(at_most.count())) < 0 && errno != EINTR)
     Log("error", std::string("waiting: ") + std::strerror(errno));
@@ -120,25 +217,29 @@ bool AgentLoop::Stopping() {
 }
 
 void AgentLoop::TakeSignals() {
-  while (const auto signal = signals_.Take())
+  while (const auto signal = signals_.Take()) {
     stop_ = stop_ || *signal == SIGTERM || *signal == SIGINT;
+    reload_ = reload_ || *signal == SIGHUP;
+  }
 }
 
-void AgentLoop::AnswerCommands() {
-  while (!Stopping()) {
-    const auto call = commands_->Take();
-    if (!call) return;
-    settings_.answer(*store_, *call, [this] { return Stopping(); });
-  }
+void AgentLoop::Tell(const LinkEvent& event) {
+  const bool fine = event.code == ErrorCode::kAlreadyApplied;
+  std::string text = event.kind;
+  if (!event.instance.empty()) text += " " + Printable(event.instance);
+  text += ": " + event.text;
+  if (!fine) text += " (" + std::string(InfoOf(event.code).text) + ")";
+  Log(fine ? "info" : "warning", text);
+  if (on_event_) on_event_->Add(event, world_.Now());
 }
 
 }  // namespace
 
-Result<> RunAgent(World& world, const AgentSettings& settings) {
+Result<> RunAgent(World& world, AgentSettings settings) {
   // A client, or the log's reader, that went away is no reason to die.
   std::signal(SIGPIPE, SIG_IGN);
-  DIRSYNC_TRY(signals, SignalSource::Of({SIGTERM, SIGINT, SIGHUP}));
-  return AgentLoop(world, settings, *signals).Run();
+  DIRSYNC_TRY(signals, SignalSource::Of({SIGTERM, SIGINT, SIGHUP, SIGCHLD}));
+  return AgentLoop(world, std::move(settings), *signals).Run();
 }
 
 }  // namespace dirsync

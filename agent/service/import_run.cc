@@ -25,11 +25,15 @@ bool BelongsTo(std::string_view name, std::string_view base) {
   return suffix == "adhoc" || ParseNumber(suffix).has_value();
 }
 
-Result<std::vector<Candidate>> FindFiles(World& world, const std::string& path) {
+Result<std::vector<Candidate>> FindFiles(World& world, const std::string& path, bool alone) {
   auto slash = path.rfind('/');
   std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
   std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
-  DIRSYNC_TRY(names, world.files().ListBeginning(path));
+  std::vector<std::string> names;
+  if (!alone) {
+    DIRSYNC_TRY(beginning, world.files().ListBeginning(path));
+    names = std::move(beginning);
+  }
   std::vector<Candidate> found;
   for (const std::string& name : names) {
     if (!BelongsTo(name, base) || found.size() == limits::kCarriedFiles) continue;
@@ -136,7 +140,7 @@ void ImportRun::Abort() {
 Result<RunReport> RunImport(Store& store, const RunRequest& request) {
   DIRSYNC_CHECK(CheckSettings(request));
   DIRSYNC_TRY(state, LoadState(store, request));
-  DIRSYNC_TRY(files, FindFiles(store.world(), request.settings.import_file));
+  DIRSYNC_TRY(files, FindFiles(store.world(), request.settings.import_file, request.alone));
   std::stable_sort(files.begin(), files.end(), ReadBefore);
   ImportRun run(store, request, std::move(state));
   bool anything = false;

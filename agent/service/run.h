@@ -49,8 +49,9 @@ struct RunRequest {
   bool stored = true;             // false: no instance: no state is read or written
   bool scope_overridden = false;  // container, subs, filter, class, attributes from this run (R15)
   bool full = false;
-  bool dry_run = false;                           // nothing is written anywhere
-  bool reset_mark = false;                        // old /USN=0: compare everything
+  bool dry_run = false;     // nothing is written anywhere
+  bool reset_mark = false;  // old /USN=0: compare everything
+  bool alone = false;       // import: the import file itself, and none of those beside it
   std::function<void(const Progress&)> progress;  // may be empty
   std::function<void(const PlanLine&)> plan;      // sees each effect; may be empty
   // First import of a new pair: counts and fingerprint -> go on? Empty: yes.

@@ -105,6 +105,7 @@ Result<std::unique_ptr<Store>> Store::Over(World& world, std::shared_ptr<storage
 Result<> Store::Commit(storage::Transaction& transaction) {
   if (transaction.rows() == 0) return {};
   if (interrupted_ && interrupted_()) return Fail(ErrorCode::kInterrupted, "interrupted");
+  ++commits_;
   world_.Effect("commit");
   DIRSYNC_CHECK(storage_->Commit(transaction.Take()));
   world_.Effect("sync");

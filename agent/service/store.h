@@ -56,6 +56,9 @@ class Store {
   // with nothing of it committed.
   Result<> Commit(storage::Transaction& transaction);
 
+  // How many commits there were since it was opened: whether something may have changed.
+  std::uint64_t commits() const { return commits_; }
+
   // Asked before each commit while it is set: true stops the command that runs, between two
   // commits. Empty: nothing stops it.
   void set_interrupted(std::function<bool()> interrupted) { interrupted_ = std::move(interrupted); }
@@ -69,6 +72,7 @@ class Store {
   SigningKey key_;
   std::string path_;
   std::function<bool()> interrupted_;
+  std::uint64_t commits_ = 0;
 };
 
 }  // namespace dirsync

@@ -50,6 +50,10 @@ inline constexpr std::size_t kOldLineBytes = 509;         // one `#!` line; the 
 inline constexpr std::size_t kFileBlockBytes = 4 * kMiB;  // digest per block of a sync file
 inline constexpr std::size_t kCarriedFiles = 1024;        // F and F.* taken in one import
 
+inline constexpr std::size_t kFileNameBytes = 200;        // of a file that arrives in a folder
+inline constexpr std::size_t kDoneFiles = 1000;           // kept of those that were read
+inline constexpr std::int64_t kSettleSeconds = 5;         // unchanged so long: written whole
+
 // Gate.
 inline constexpr std::uint64_t kDeletesAlways = 20;   // per stream, class and 24 hours
 inline constexpr std::uint64_t kDeletesPercent = 10;  // of the rows, likewise
@@ -87,6 +91,10 @@ inline constexpr std::size_t kClientsWaiting = 16;            // whose command h
 inline constexpr std::int64_t kClientSilenceSeconds = 10;     // then it counts as gone
 inline constexpr std::int64_t kQuestionSeconds = 300;         // then the answer is no
 inline constexpr std::size_t kClientSpoolBytes = 16 * kMiB;   // output kept in memory
+
+// Programs that hear of events.
+inline constexpr std::size_t kEventsWaiting = 100;
+inline constexpr std::int64_t kEventSeconds = 30;  // then it is killed
 
 static_assert(kChangeBytes < kBatchPayloadBytes, "every change fits a batch");
 static_assert(kEntryBytes + 16 * kKiB < kChangeBytes, "every entry fits a change");

@@ -1,0 +1,209 @@
+#include "proto/daemon/process_config.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "proto/base/text.h"
+
+namespace dirsync {
+namespace {
+
+using Value =
+    std::variant<std::string, std::vector<std::string>, dirsync::Duration, std::uint64_t, bool>;
+
+std::string Place(const std::string& name, const toml::source_region& at) {
+  return Printable(name) + ":" + std::to_string(at.begin.line) + ":" +
+         std::to_string(at.begin.column);
+}
+
+std::string_view WantedText(OptionKind kind) {
+  switch (kind) {
+    case OptionKind::kText:
+      return "a text";
+    case OptionKind::kTexts:
+      return "texts: [\"a\", \"b\"]";
+    case OptionKind::kDuration:
+      return "a duration, such as \"30s\"";
+    case OptionKind::kNumber:
+      return "a whole number that is not negative";
+    case OptionKind::kSwitch:
+      return "true or false";
+  }
+  return "";
+}
+
+std::optional<std::vector<std::string>> TextsOf(const toml::node& node) {
+  if (const auto one = node.value<std::string>()) return std::vector<std::string>{*one};
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return std::nullopt;
+  std::vector<std::string> texts;
+  for (const toml::node& item : *array) {
+    const auto text = item.value_exact<std::string>();
+    if (!text) return std::nullopt;
+    texts.push_back(*text);
+  }
+  return texts;
+}
+
+std::optional<Value> ValueOf(const toml::node& node, OptionKind kind) {
+  switch (kind) {
+    case OptionKind::kText:
+      if (const auto text = node.value_exact<std::string>()) return *text;
+      break;
+    case OptionKind::kTexts:
+      if (auto texts = TextsOf(node)) return std::move(*texts);
+      break;
+    case OptionKind::kDuration:
+      if (node.value_exact<std::int64_t>() == 0) return Duration(0);
+      if (const auto text = node.value_exact<std::string>())
+        if (const auto duration = ParseDuration(*text)) return *duration;
+      break;
+    case OptionKind::kNumber:
+      if (const auto number = node.value_exact<std::int64_t>(); number && *number >= 0)
+        return static_cast<std::uint64_t>(*number);
+      break;
+    case OptionKind::kSwitch:
+      if (const auto on = node.value_exact<bool>()) return *on;
+      break;
+  }
+  return std::nullopt;
+}
+
+// Fallbacks are written as in a file, but texts without quotes.
+Value FallbackOf(const ProcessOption& option) {
+  switch (option.kind) {
+    case OptionKind::kText:
+      return std::string(option.fallback);
+    case OptionKind::kTexts: {
+      std::vector<std::string> texts;
+      for (std::string_view text : Split(option.fallback, ','))
+        if (!text.empty()) texts.emplace_back(text);
+      return texts;
+    }
+    case OptionKind::kDuration:
+      return ParseDuration(option.fallback).value_or(Duration(0));
+    case OptionKind::kNumber:
+      return ParseNumber(option.fallback).value_or(0);
+    case OptionKind::kSwitch:
+      return option.fallback == "true";
+  }
+  return {};
+}
+
+}  // namespace
+
+// Walks the tables of one file.
+class ConfigReader {
+ public:
+  ConfigReader(const std::string& name, std::span<const ProcessOption> options,
+               ProcessConfig& config)
+      : name_(name), options_(options), config_(config) {}
+
+  Result<> Read(const toml::table& table, const std::string& prefix) {
+    for (const auto& [key, node] : table) {
+      const std::string option = prefix + std::string(key.str());
+      const auto row = std::ranges::find(options_, option, &ProcessOption::name);
+      if (row == options_.end() && node.is_table() && IsTable(option)) {
+        DIRSYNC_CHECK(Read(*node.as_table(), option + "."));
+        continue;
+      }
+      if (row == options_.end())
+        return Fail(ErrorCode::kConfiguration,
+                    Place(name_, key.source()) + ": unknown option " + Printable(option),
+                    "known are: " + Known());
+      auto value = ValueOf(node, row->kind);
+      if (!value)
+        return Fail(ErrorCode::kConfiguration, Place(name_, node.source()) + ": " + option +
+                                                   " must be " +
+                                                   std::string(WantedText(row->kind)));
+      config_.given_[option] = std::move(*value);
+    }
+    return {};
+  }
+
+ private:
+  bool IsTable(const std::string& name) const {
+    return std::ranges::any_of(
+        options_, [&](const ProcessOption& option) { return option.name.starts_with(name + "."); });
+  }
+  std::string Known() const {
+    std::vector<std::string> names;
+    for (const ProcessOption& option : options_) names.emplace_back(option.name);
+    return Join(names, ", ");
+  }
+
+  const std::string& name_;
+  std::span<const ProcessOption> options_;
+  ProcessConfig& config_;
+};
+
+ProcessConfig ProcessConfig::Of(std::span<const ProcessOption> options) {
+  ProcessConfig config;
+  for (const ProcessOption& option : options)
+    config.fallbacks_[std::string(option.name)] = FallbackOf(option);
+  return config;
+}
+
+Result<ProcessConfig> ProcessConfig::Parse(std::string_view text, const std::string& name,
+                                           std::span<const ProcessOption> options) {
+  ProcessConfig config = Of(options);
+  // The library as Debian builds it throws; nothing of that leaves here.
+  try {
+    const toml::table table = toml::parse(text);
+    DIRSYNC_CHECK(ConfigReader(name, options, config).Read(table, ""));
+  } catch (const toml::parse_error& error) {
+    return Fail(ErrorCode::kConfiguration,
+                Place(name, error.source()) + ": " + Printable(error.description()));
+  }
+  return config;
+}
+
+Result<ProcessConfig> ProcessConfig::Load(const std::string& file,
+                                          std::span<const ProcessOption> options) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return Fail(ErrorCode::kNotFound,
+                "reading configuration " + Printable(file) + ": it cannot be opened");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (in.bad()) return Fail(ErrorCode::kIo, "reading configuration " + Printable(file));
+  return Parse(text, file, options);
+}
+
+template <class T>
+T ProcessConfig::As(std::string_view name) const {
+  for (const auto* values : {&given_, &fallbacks_})
+    if (const auto row = values->find(name); row != values->end())
+      if (const T* value = std::get_if<T>(&row->second)) return *value;
+  return T{};
+}
+
+std::string ProcessConfig::Text(std::string_view name) const { return As<std::string>(name); }
+std::vector<std::string> ProcessConfig::Texts(std::string_view name) const {
+  return As<std::vector<std::string>>(name);
+}
+Duration ProcessConfig::Duration(std::string_view name) const {
+  return As<dirsync::Duration>(name);
+}
+std::uint64_t ProcessConfig::Number(std::string_view name) const { return As<std::uint64_t>(name); }
+bool ProcessConfig::Switch(std::string_view name) const { return As<bool>(name); }
+
+std::optional<Duration> ParseDuration(std::string_view text) {
+  constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {
+      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  if (text == "0") return Duration(0);
+  constexpr std::uint64_t kMost = 10'000;  // days, with whatever unit: nothing overflows
+  for (const auto& [unit, ms] : kUnits) {
+    if (!text.ends_with(unit)) continue;
+    const auto number = ParseNumber(text.substr(0, text.size() - unit.size()));
+    if (number && *number <= kMost * 86'400'000 / static_cast<std::uint64_t>(ms))
+      return Duration(static_cast<std::int64_t>(*number) * ms);
+  }
+  return std::nullopt;
+}
+
+}  // namespace dirsync
