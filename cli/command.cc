@@ -248,8 +248,9 @@ int RunUnknown(World& world, Console& console, const Line& line) {
 
 const std::vector<CommandGroup>& AllCommands() {
   static const std::vector<CommandGroup> groups = {
-      StoreCommands(), EntryCommands(),  GroupCommands(), ListCommands(),  InstanceCommands(),
-      RunCommands(),   ReviewCommands(), FileCommands(),  AgentCommands(), HelpCommands()};
+      StoreCommands(),    EntryCommands(),  GroupCommands(),       ListCommands(),
+      InstanceCommands(), RunCommands(),    ReviewCommands(),      FileCommands(),
+      AgentCommands(),    StatusCommands(), BrokerStatsCommands(), HelpCommands()};
   return groups;
 }
 
@@ -258,6 +259,13 @@ const CommandSpec* FindCommand(std::string_view path) {
     for (const CommandSpec& command : group.commands)
       if (command.path == path) return &command;
   return nullptr;
+}
+
+const CommandSpec* CommandOf(std::span<const std::string> words) {
+  words = words.subspan(LeadingGlobals(words));
+  if (words.empty()) return nullptr;
+  const CommandSpec* command = words.size() > 1 ? FindCommand(words[0] + " " + words[1]) : nullptr;
+  return command != nullptr ? command : FindCommand(words[0]);
 }
 
 bool IsCommandWord(std::string_view word) {

@@ -42,11 +42,16 @@ CommandGroup ReviewCommands();
 CommandGroup FileCommands();
 CommandGroup StoreCommands();
 CommandGroup AgentCommands();
+CommandGroup StatusCommands();
+CommandGroup BrokerStatsCommands();
 CommandGroup HelpCommands();
 
 // All of them, in the order of help.
 const std::vector<CommandGroup>& AllCommands();
 const CommandSpec* FindCommand(std::string_view path);
+// The command that a whole command line names, global options in front; nullptr: none, or the old
+// spelling.
+const CommandSpec* CommandOf(std::span<const std::string> words);
 // First words of all commands ("mailbox", "run").
 bool IsCommandWord(std::string_view word);
 // Global options that `command` takes.

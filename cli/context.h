@@ -14,6 +14,8 @@
 
 namespace dirsync::cli {
 
+struct Serving;  // cli/serving.h
+
 // Where a command runs. Data goes to `out`, messages to `err`.
 struct Console {
   std::istream& in;
@@ -29,6 +31,8 @@ struct Console {
 
   // In the process that has a store open: that store, which every command uses.
   Store* open_store = nullptr;
+  // And what else it serves; null: nothing.
+  const Serving* serving = nullptr;
   // Whether Ctrl-C was pressed, or nobody is there any more. Empty: the process ends then.
   std::function<bool()> interrupted = {};
   // Has the command run by the process that has the store in `folder` open, and returns its exit

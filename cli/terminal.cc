@@ -1,8 +1,10 @@
 #include "cli/terminal.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -18,6 +20,7 @@ namespace dirsync::cli {
 namespace {
 
 constexpr int kInterruptedStatus = 130;
+constexpr int kWatchMs = 2000;
 
 // Set before the handler is; the handler only reads.
 bool g_json = false;
@@ -85,6 +88,23 @@ Result<std::optional<int>> Forward(const Console& console, const std::vector<std
   return ForwardCommand(folder, request, {}, g_interrupted);
 }
 
+int RunOnce(Console& console, const std::vector<std::string>& words) {
+  const int status = RunCommand(RealWorld(), console, words);
+  std::cout.flush();
+  std::cerr.flush();
+  return status;
+}
+
+// Whether the command takes --watch and was given it. Each round is a command of its own: the
+// process that serves the store is not held up by somebody who looks.
+bool IsWatched(const std::vector<std::string>& words) {
+  if (std::ranges::find(words, "--watch") == words.end()) return false;
+  const CommandSpec* command = CommandOf(words);
+  return command != nullptr && std::ranges::any_of(command->options, [](const OptionSpec& option) {
+           return option.name == "--watch";
+         });
+}
+
 }  // namespace
 
 int RunAtTerminal(const std::vector<std::string>& words) {
@@ -106,9 +126,14 @@ int RunAtTerminal(const std::vector<std::string>& words) {
   for (const std::string& word : words) g_json = g_json || word == "--json";
   g_bar = console.err_terminal;
   std::signal(SIGINT, Interrupted);
-  const int status = RunCommand(RealWorld(), console, words);
-  std::cout.flush();
-  std::cerr.flush();
+  int status = RunOnce(console, words);
+  while (status == 0 && IsWatched(words)) {
+    poll(nullptr, 0, kWatchMs);
+    // The table is written over the last one; a file or a pipe gets one after the other.
+    if (console.out_terminal) std::cout << "\x1b[H\x1b[J";
+    console.width = TerminalWidth();
+    status = RunOnce(console, words);
+  }
   return status;
 }
 

@@ -181,7 +181,8 @@ Ruling CatchingUp(const LinkFacts& facts, const LinkThresholds& thresholds) {
   const bool waits = facts.lag_batches > 0;
   const Instant last = waits ? facts.oldest_unacked : facts.canary;
   const Duration age = last == Instant{} ? Duration(0) : Duration(facts.now - last);
-  if (!waits && age < thresholds.late_warning) return std::nullopt;
+  if (!waits && age < std::min(thresholds.late_warning, thresholds.late_critical))
+    return std::nullopt;
   Verdict verdict{LinkState::kCatchingUp,
                   ByAge(age, thresholds.late_warning, thresholds.late_critical), "", "", ""};
   if (waits) {

@@ -275,7 +275,9 @@ LinkOverview DeriveLinks(const AgentStanding& standing, const LinkThresholds& th
     overview.command = "dirsync instance list";
     overview.at = standing.site;
   } else {
-    overview.sentence = "all " + CountText(overview.links.size(), "link") + " in sync";
+    overview.sentence = overview.links.size() == 1
+                            ? "its one link is in sync"
+                            : "all " + CountText(overview.links.size(), "link") + " are in sync";
   }
   return overview;
 }

@@ -1,0 +1,114 @@
+#include "cli/duty.h"
+
+#include <algorithm>
+
+#include "agent/core/review.h"
+#include "cli/instance_view.h"
+#include "proto/base/measure.h"
+#include "proto/base/text.h"
+
+namespace dirsync::cli {
+namespace {
+
+InstanceReport ReportOf(const ProducerState& producer, const std::string& instance) {
+  InstanceReport report;
+  report.instance = instance;
+  report.exports = true;
+  report.stream = producer.name;
+  report.position = producer.position();
+  report.rows = producer.rows;
+  report.outbox_batches = producer.sequence - producer.trimmed;
+  return report;
+}
+
+Result<InstanceReport> ReportOf(const storage::ReadView& view, const ReaderState& reader,
+                                const std::string& instance) {
+  InstanceReport report;
+  report.instance = instance;
+  report.stream = reader.stream;
+  report.position = reader.cursor;
+  for (const auto& [entry_class, rows] : reader.rows) report.rows += rows;
+  report.suspect = reader.suspect.has_value();
+  DIRSYNC_TRY(held, ListHeld(view, reader.number));
+  report.held = held.size();
+  DIRSYNC_TRY(quarantined, ListQuarantine(view, reader.number));
+  report.quarantined = quarantined.size();
+  return report;
+}
+
+// What the rows of a site's store say while no process has it open.
+Result<AgentStanding> StandingOf(Context& context, Store& store) {
+  AgentStanding standing;
+  standing.site = store.profile().site;
+  standing.connected = true;  // not known: files need no session
+  standing.now = context.world().Now();
+  DIRSYNC_TRY(states, AllStates(store.storage()));
+  for (const InstanceState& state : states) {
+    if (state.producer)
+      standing.report.instances.push_back(ReportOf(*state.producer, state.settings.name));
+    if (!state.reader || state.reader->source != SourceKind::kStream) continue;
+    DIRSYNC_TRY(report, ReportOf(store.storage(), *state.reader, state.settings.name));
+    standing.report.instances.push_back(std::move(report));
+  }
+  return standing;
+}
+
+}  // namespace
+
+Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) {
+  DutyView view;
+  const Serving* serving = context.console().serving;
+  if (serving != nullptr && serving->broker) {
+    view.broker = serving->broker();
+    view.overview = DeriveLinks(*view.broker, thresholds);
+    view.here = "the broker";
+    view.now = view.broker->now;
+    return view;
+  }
+  AgentStanding standing;
+  if (serving != nullptr && serving->agent) {
+    standing = serving->agent();
+  } else {
+    DIRSYNC_TRY(store, context.OpenStore());
+    DIRSYNC_TRY(read, StandingOf(context, *store));
+    standing = std::move(read);
+    view.running = false;
+  }
+  view.overview = DeriveLinks(standing, thresholds);
+  view.here = standing.site;
+  view.now = standing.now;
+  return view;
+}
+
+Result<BrokerStats> StatsOfBroker(Context& context, std::string_view command) {
+  const Serving* serving = context.console().serving;
+  if (serving != nullptr && serving->broker) return serving->broker();
+  return Fail(ErrorCode::kNotFound, std::string(command) + ": no broker runs on this store",
+              "name the broker's store by --store, and start it: dirsync broker run");
+}
+
+std::string PairOf(const LinkView& view) {
+  return view.stream.site + " to " + (view.reader.empty() ? "all" : view.reader);
+}
+
+std::string AgoText(Instant time, Instant now) {
+  return time == Instant{} ? "–" : DurationText(now - time) + " ago";
+}
+
+std::vector<const LinkView*> WorstLinks(const LinkOverview& overview) {
+  std::vector<const LinkView*> links;
+  for (const LinkView& link : overview.links) links.push_back(&link);
+  std::ranges::stable_sort(links, [](const LinkView* a, const LinkView* b) {
+    if (a->severity != b->severity) return a->severity > b->severity;
+    return a->state > b->state;
+  });
+  return links;
+}
+
+void PrintNext(Context& context, const LinkOverview& overview, const std::string& here) {
+  if (overview.command.empty()) return;
+  const bool elsewhere = !overview.at.empty() && overview.at != here;
+  context.Next(overview.command + (elsewhere ? " (at " + overview.at + ")" : ""));
+}
+
+}  // namespace dirsync::cli
