@@ -262,6 +262,13 @@ void Broker::SetDiskFree(std::uint64_t bytes) { state_->disk_free = bytes; }
 
 void Broker::CountRefusal(std::string_view reason) { ++state_->refusals[std::string(reason)]; }
 
+std::vector<SessionId> Broker::Sessions() const {
+  std::vector<SessionId> sessions;
+  for (const auto& [id, session] : state_->sessions)
+    if (!session.site.empty()) sessions.push_back(id);
+  return sessions;
+}
+
 std::set<TransportKey> Broker::ActiveKeys() const {
   std::set<TransportKey> keys;
   for (const auto& [name, site] : state_->sites)

@@ -75,11 +75,15 @@ class Broker {
   // Refusals that happened below: handshakes that CURVE or ZAP refused, bytes that are no message.
   void CountRefusal(std::string_view reason);
 
+  // Those that have greeted.
+  std::vector<SessionId> Sessions() const;
   // Keys that may connect, and a number that changes whenever they do: what the ZAP handler asks
   // a copy of.
   std::set<TransportKey> ActiveKeys() const;
   std::uint64_t roster_generation() const;
 
+  // Events with a higher number, oldest first.
+  std::vector<BrokerEvent> EventsAfter(std::uint64_t number) const;
   BrokerStats Stats(const storage::ReadView& view, Instant now) const;
 
   struct State;  // internal: broker/core/broker_state.h

@@ -62,6 +62,16 @@ void Broker::State::CountMinute(BrokerStream& stream, Instant now, std::uint64_t
   point.waiting = waiting;
 }
 
+std::vector<BrokerEvent> Broker::EventsAfter(std::uint64_t number) const {
+  std::vector<BrokerEvent> news;
+  for (const BrokerEvent& event : state_->events) {
+    if (event.number <= number) break;
+    news.push_back(event);
+  }
+  std::ranges::reverse(news);
+  return news;
+}
+
 BrokerStats Broker::Stats(const storage::ReadView& view, Instant now) const {
   const State& state = *state_;
   BrokerStats stats;

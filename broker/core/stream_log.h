@@ -71,8 +71,8 @@ class StreamLog {
                                               const Position& position);
 
   // Drops batches up to and with `position` (at most limits::kStepRows a call; whether there is
-  // more). The producer's state stays, and so does the last batch: to a producer whose store was put
-  // back it is the proof that it told more than it knows.
+  // more). The producer's state stays, and so does the last batch: to a producer whose store was
+  // put back it is the proof that it told more than it knows.
   static Result<bool> Trim(storage::Transaction& transaction, LogState& state,
                            const Position& position);
 };
