@@ -92,6 +92,9 @@ struct Broker::State {
 
   // publishing.cc
   Result<> TakePublish(BrokerStep& step, BrokerSession& session, const Publish& publish);
+  bool MayPublish(const BrokerSession& session, const Publish& publish);
+  void CountPublish(BrokerStep& step, BrokerStream& stream, const LogState& before,
+                    const Publish& publish, PublishOutcome outcome);
   Result<> TakeFetch(BrokerStep& step, BrokerSession& session, const Fetch& fetch);
   bool IsFull() const;
 
@@ -123,6 +126,10 @@ struct Broker::State {
   Result<> TakeEntry(BrokerStep& step, const SignedRosterEntry& entry);
 
   // stats.cc
+  StreamStats StatsOf(const storage::ReadView& view, const StreamName& name,
+                      const BrokerStream& stream) const;
+  ReaderStats StatsOf(const storage::ReadView& view, const BrokerStream& stream,
+                      const std::string& folded, const BrokerReader& reader) const;
   void CountMinute(BrokerStream& stream, Instant now, std::uint64_t changes, std::uint64_t bytes);
 
   BrokerSettings settings;

@@ -16,32 +16,38 @@ bool Broker::State::IsFull() const {
   return kept >= settings.log_bytes_max;
 }
 
+// Only a site's own streams, signed by its own key.
+bool Broker::State::MayPublish(const BrokerSession& session, const Publish& publish) {
+  const RosterEntry& entry = sites[session.site].entry;
+  if (publish.stream.organization != entry.organization || !publish.payload ||
+      FoldName(publish.stream.site) != session.site)
+    return false;
+  if (StreamOf(publish.stream) == nullptr) {
+    std::size_t own = 0;
+    for (const auto& [name, stream] : streams) own += FoldName(name.site) == session.site ? 1 : 0;
+    if (own >= limits::kStreamsPerSite) return false;
+  }
+  const auto header = PeekBatch(*publish.payload);
+  return !header || header->signer == entry.signing_key;
+}
+
 Result<> Broker::State::TakePublish(BrokerStep& step, BrokerSession& session,
                                     const Publish& publish) {
-  Published answer{publish.stream, publish.position, PublishOutcome::kUnauthorized, 0, 0};
-  const RosterEntry& entry = sites[session.site].entry;
-  std::size_t own = 0;
-  for (const auto& [name, stream] : streams) own += FoldName(name.site) == session.site ? 1 : 0;
   BrokerStream* known = StreamOf(publish.stream);
-  bool allowed = publish.stream.organization == entry.organization &&
-                 FoldName(publish.stream.site) == session.site && publish.payload &&
-                 (known != nullptr || own < limits::kStreamsPerSite);
-  if (allowed) {
-    const auto header = PeekBatch(*publish.payload);
-    allowed = !header || header->signer == entry.signing_key;
+  std::optional<PublishOutcome> refused;
+  if (!MayPublish(session, publish)) {
+    refused = PublishOutcome::kUnauthorized;
+  } else if (read_only) {
+    refused = PublishOutcome::kReadOnly;
+  } else if (IsFull()) {
+    refused = PublishOutcome::kQuota;
   }
-  if (!allowed) {
-    ++refusals[std::string(PublishOutcomeName(answer.outcome))];
-    if (known != nullptr) ++known->rejected[answer.outcome];
-    step.Say(session.id, std::move(answer));
-    return {};
-  }
-  if (read_only || IsFull()) {
-    answer.outcome = read_only ? PublishOutcome::kReadOnly : PublishOutcome::kQuota;
-    answer.retry_seconds = kRetrySeconds;
-    ++refusals[std::string(PublishOutcomeName(answer.outcome))];
-    if (known != nullptr) ++known->rejected[answer.outcome];
-    step.Say(session.id, std::move(answer));
+  if (refused) {
+    ++refusals[std::string(PublishOutcomeName(*refused))];
+    if (known != nullptr) ++known->rejected[*refused];
+    const bool later = *refused != PublishOutcome::kUnauthorized;
+    step.Say(session.id,
+             Published{publish.stream, publish.position, *refused, 0, later ? kRetrySeconds : 0});
     return {};
   }
   // A stream is remembered only once something of it is stored.
@@ -54,43 +60,51 @@ Result<> Broker::State::TakePublish(BrokerStep& step, BrokerSession& session,
   }
   BrokerStream& stream = known != nullptr ? *known : fresh;
   const LogState before = stream.log;
-  DIRSYNC_TRY(stored, StreamLog::Append(step.transaction, stream.log, publish,
+  DIRSYNC_TRY(answer, StreamLog::Append(step.transaction, stream.log, publish,
                                         ids.NextIncarnationId(), step.now));
-  ++stream.received;
-  if (stored.outcome == PublishOutcome::kStored) {
-    const auto header = PeekBatch(*publish.payload);
-    ++stream.stored;
-    stream.stored_bytes += publish.payload->size();
-    stream.stored_changes += header->changes;
-    CountMinute(stream, step.now, header->changes, publish.payload->size());
-    if (before.incarnation != stream.log.incarnation)
-      Event(step, "new-incarnation", entry.site, publish.stream.ToString(),
-            before.tail.epoch.counter == 0
-                ? "the log begins at " + std::to_string(publish.position.sequence)
-                : "the log stood at " + std::to_string(before.tail.sequence) +
-                      " and begins anew at " + std::to_string(publish.position.sequence));
-    if (before.tail.epoch.counter != 0 && before.tail.epoch != publish.position.epoch)
-      Event(step, "new-epoch", entry.site, publish.stream.ToString(),
-            "epoch " + std::to_string(publish.position.epoch.counter) + " follows epoch " +
-                std::to_string(before.tail.epoch.counter));
-  } else if (stored.outcome == PublishOutcome::kDuplicate) {
-    ++stream.duplicates;
-  } else {
-    ++stream.rejected[stored.outcome];
-    ++refusals[std::string(PublishOutcomeName(stored.outcome))];
-    if (stored.outcome == PublishOutcome::kConflict || stored.outcome == PublishOutcome::kFenced)
-      Event(step, "refused", entry.site, publish.stream.ToString(),
-            std::string(PublishOutcomeName(stored.outcome)) + " at " +
-                std::to_string(publish.position.sequence));
-  }
-  const bool is_new = known == nullptr && stored.outcome == PublishOutcome::kStored;
+  CountPublish(step, stream, before, publish, answer.outcome);
   const bool begins =
       before.tail.epoch != stream.log.tail.epoch || before.incarnation != stream.log.incarnation;
-  if (is_new) streams.emplace(publish.stream, std::move(fresh));
-  step.Say(session.id, std::move(stored));
+  if (known == nullptr && answer.outcome == PublishOutcome::kStored)
+    streams.emplace(publish.stream, std::move(fresh));
+  step.Say(session.id, std::move(answer));
   // Readers that stopped before a fork, or wait for a lost log, look again.
   if (begins) SayStreamsToAll(step);
   return {};
+}
+
+void Broker::State::CountPublish(BrokerStep& step, BrokerStream& stream, const LogState& before,
+                                 const Publish& publish, PublishOutcome outcome) {
+  const std::string site = Printable(publish.stream.site);
+  const std::string name = publish.stream.ToString();
+  const std::string at = std::to_string(publish.position.sequence);
+  ++stream.received;
+  if (outcome == PublishOutcome::kDuplicate) {
+    ++stream.duplicates;
+    return;
+  }
+  if (outcome != PublishOutcome::kStored) {
+    ++stream.rejected[outcome];
+    ++refusals[std::string(PublishOutcomeName(outcome))];
+    if (outcome == PublishOutcome::kConflict || outcome == PublishOutcome::kFenced)
+      Event(step, "refused", site, name, std::string(PublishOutcomeName(outcome)) + " at " + at);
+    return;
+  }
+  const auto header = PeekBatch(*publish.payload);
+  ++stream.stored;
+  stream.stored_bytes += publish.payload->size();
+  stream.stored_changes += header->changes;
+  CountMinute(stream, step.now, header->changes, publish.payload->size());
+  if (before.incarnation != stream.log.incarnation)
+    Event(step, "new-incarnation", site, name,
+          before.tail.epoch.counter == 0
+              ? "the log begins at " + at
+              : "the log stood at " + std::to_string(before.tail.sequence) +
+                    " and begins anew at " + at);
+  if (before.tail.epoch.counter != 0 && before.tail.epoch != publish.position.epoch)
+    Event(step, "new-epoch", site, name,
+          "epoch " + std::to_string(publish.position.epoch.counter) + " follows epoch " +
+              std::to_string(before.tail.epoch.counter));
 }
 
 Result<> Broker::State::TakeFetch(BrokerStep& step, BrokerSession& session, const Fetch& fetch) {

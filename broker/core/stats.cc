@@ -72,6 +72,62 @@ std::vector<BrokerEvent> Broker::EventsAfter(std::uint64_t number) const {
   return news;
 }
 
+ReaderStats Broker::State::StatsOf(const storage::ReadView& view, const BrokerStream& stream,
+                                   const std::string& folded, const BrokerReader& reader) const {
+  ReaderStats out;
+  out.site = reader.site;
+  const auto site = sites.find(folded);
+  out.connected = site != sites.end() && site->second.session != 0;
+  out.acked = reader.hold.acked;
+  out.delivered = reader.sent.sequence;
+  out.lag_batches = LagBatches(stream, reader);
+  if (out.lag_batches > 0) {
+    out.lag_bytes = stream.log.total - std::min(stream.log.total, reader.hold.total);
+    auto oldest = StreamLog::After(view, stream.log, reader.hold.acked);
+    if (oldest && *oldest) out.oldest_unacked = (*oldest)->time;
+  }
+  out.last_ack = reader.last_ack;
+  if (const auto session = sessions.find(reader.session); session != sessions.end()) {
+    out.credit_bytes = session->second.credit;
+    out.in_flight_bytes =
+        settings.credit_bytes_max - std::min(settings.credit_bytes_max, session->second.credit);
+  }
+  out.delivered_batches = reader.delivered;
+  out.redelivered_batches = reader.redelivered;
+  out.nacks = reader.nacks;
+  out.ranges = reader.ranges;
+  out.needs_ranges = !reader.hold.holds || reader.refused == SubscribeOutcome::kNeedsRanges;
+  out.refused = reader.refused;
+  out.report = ReportOf(sites, folded, stream.log.stream, false);
+  return out;
+}
+
+StreamStats Broker::State::StatsOf(const storage::ReadView& view, const StreamName& name,
+                                   const BrokerStream& stream) const {
+  StreamStats out;
+  out.stream = name;
+  out.incarnation = stream.log.incarnation;
+  out.tail = stream.log.tail;
+  out.first = stream.log.batches > 0 ? stream.log.base.sequence + 1 : 0;
+  out.bytes = stream.log.total - stream.log.base_total;
+  out.batches = stream.log.batches;
+  out.tail_time = stream.log.tail_time;
+  out.received = stream.received;
+  out.stored = stream.stored;
+  out.duplicates = stream.duplicates;
+  out.stored_bytes = stream.stored_bytes;
+  out.stored_changes = stream.stored_changes;
+  out.rejected = stream.rejected;
+  out.minutes.assign(stream.minutes.begin(), stream.minutes.end());
+  const std::string producer = FoldName(name.site);
+  const auto site = sites.find(producer);
+  out.producer_online = site != sites.end() && site->second.session != 0;
+  out.report = ReportOf(sites, producer, name, true);
+  for (const auto& [folded, reader] : stream.readers)
+    out.readers.push_back(StatsOf(view, stream, folded, reader));
+  return out;
+}
+
 BrokerStats Broker::Stats(const storage::ReadView& view, Instant now) const {
   const State& state = *state_;
   BrokerStats stats;
@@ -86,58 +142,8 @@ BrokerStats Broker::Stats(const storage::ReadView& view, Instant now) const {
   stats.refusals = state.refusals;
   stats.events.assign(state.events.begin(), state.events.end());
   for (const auto& [name, stream] : state.streams) {
-    StreamStats row;
-    row.stream = name;
-    row.incarnation = stream.log.incarnation;
-    row.tail = stream.log.tail;
-    row.first = stream.log.batches > 0 ? stream.log.base.sequence + 1 : 0;
-    row.bytes = stream.log.total - stream.log.base_total;
-    row.batches = stream.log.batches;
-    row.tail_time = stream.log.tail_time;
-    row.received = stream.received;
-    row.stored = stream.stored;
-    row.duplicates = stream.duplicates;
-    row.stored_bytes = stream.stored_bytes;
-    row.stored_changes = stream.stored_changes;
-    row.rejected = stream.rejected;
-    row.minutes.assign(stream.minutes.begin(), stream.minutes.end());
-    const std::string producer = FoldName(name.site);
-    const auto site = state.sites.find(producer);
-    row.producer_online = site != state.sites.end() && site->second.session != 0;
-    row.report = ReportOf(state.sites, producer, name, true);
-    for (const auto& [folded, reader] : stream.readers) {
-      ReaderStats& out = row.readers.emplace_back();
-      const auto reads = state.sites.find(folded);
-      out.site = reader.site;
-      out.connected = reads != state.sites.end() && reads->second.session != 0;
-      out.acked = reader.hold.acked;
-      out.delivered = reader.sent.sequence;
-      out.lag_batches = LagBatches(stream, reader);
-      out.lag_bytes = out.lag_batches == 0
-                          ? 0
-                          : stream.log.total - std::min(stream.log.total, reader.hold.total);
-      if (out.lag_batches > 0) {
-        auto oldest = StreamLog::After(view, stream.log, reader.hold.acked);
-        if (oldest && *oldest) out.oldest_unacked = (*oldest)->time;
-      }
-      out.last_ack = reader.last_ack;
-      const auto session = state.sessions.find(reader.session);
-      if (session != state.sessions.end()) out.credit_bytes = session->second.credit;
-      out.in_flight_bytes =
-          session == state.sessions.end()
-              ? 0
-              : state.settings.credit_bytes_max -
-                    std::min(state.settings.credit_bytes_max, session->second.credit);
-      out.delivered_batches = reader.delivered;
-      out.redelivered_batches = reader.redelivered;
-      out.nacks = reader.nacks;
-      out.ranges = reader.ranges;
-      out.needs_ranges = !reader.hold.holds || reader.refused == SubscribeOutcome::kNeedsRanges;
-      out.refused = reader.refused;
-      out.report = ReportOf(state.sites, folded, name, false);
-    }
-    stats.log_bytes += row.bytes;
-    stats.streams.push_back(std::move(row));
+    stats.streams.push_back(state.StatsOf(view, name, stream));
+    stats.log_bytes += stats.streams.back().bytes;
   }
   for (const auto& [folded, site] : state.sites)
     stats.sites.push_back({site.entry, site.session != 0, site.since, site.heard, site.program,
