@@ -1,6 +1,7 @@
 #include "cli/answer.h"
 
 #include "cli/command.h"
+#include "cli/serving.h"
 
 namespace dirsync::cli {
 
@@ -36,6 +37,10 @@ void AnswerCall(Store& store, CommandCall& call, const std::function<bool()>& st
 void AnswerCall(BrokerAdmin& admin, CommandCall& call, const std::function<bool()>& stop) {
   Console console = ConsoleOf(call, [&] { return call.Interrupted() || stop(); });
   console.open_broker = &admin;
+  const Serving serving{
+      .broker = [&] { return admin.Stats(); },
+      .log = [&]() -> const storage::ReadView* { return &admin.store().storage(); }};
+  console.serving = &serving;
   call.Finish(RunCommand(RealWorld(), console, call.request().words));
 }
 

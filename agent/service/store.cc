@@ -23,7 +23,9 @@ Result<> MakeFolder(const std::string& path, unsigned mode) {
 }
 
 Result<SigningKey> ReadKey(const std::string& path) {
-  DIRSYNC_TRY(seed, ReadKeyFile(KeyPath(path), "the site's key"));
+  DIRSYNC_TRY(seed, ReadKeyFile(KeyPath(path), "the site's key",
+                                "restore it from a backup; without it other sites refuse this "
+                                "site's files"));
   auto key = SigningKey::FromSeed(seed);
   if (!key) return Fail(ErrorCode::kCorrupt, "reading the site's key: not 32 bytes");
   return *key;

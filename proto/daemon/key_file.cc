@@ -37,12 +37,13 @@ bool HasKeyFile(const std::string& path) {
   return stat(path.c_str(), &info) == 0;
 }
 
-Result<std::string> ReadKeyFile(const std::string& path, std::string_view what) {
+Result<std::string> ReadKeyFile(const std::string& path, std::string_view what,
+                                std::string_view if_missing) {
   const std::string operation = "reading " + std::string(what) + " ";
   const int descriptor = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0 && errno == ENOENT)
     return Fail(ErrorCode::kConfiguration, operation + Printable(path) + ": it is missing",
-                "restore it from a backup; without it other sites refuse this one");
+                std::string(if_missing));
   if (descriptor < 0) return Failed(operation, path, errno);
   struct stat info{};
   std::string bytes(kKeyBytes + 1, '\0');

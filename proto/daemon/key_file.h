@@ -8,9 +8,10 @@
 
 namespace dirsync {
 
-// The 32 bytes. `what` names the key for people ("the site's key"). Errors: kConfiguration
-// (missing, or others may read it), kCorrupt (another size), kIo.
-Result<std::string> ReadKeyFile(const std::string& path, std::string_view what);
+// The 32 bytes. `what` names the key for people ("the site's key"), `if_missing` says what to do.
+// Errors: kConfiguration (missing, or others may read it), kCorrupt (another size), kIo.
+Result<std::string> ReadKeyFile(const std::string& path, std::string_view what,
+                                std::string_view if_missing = "restore it from a backup");
 // Made with mode 0600 and synced, folder too. Errors: kExists (a key is never written over), kIo,
 // kDiskFull.
 Result<> WriteKeyFile(const std::string& path, std::string_view bytes);
