@@ -44,8 +44,6 @@ CommandGroup StoreCommands();
 CommandGroup AgentCommands();
 CommandGroup StatusCommands();
 CommandGroup BrokerStatsCommands();
-CommandGroup JoinCommands();
-CommandGroup BrokerCommands();
 CommandGroup HelpCommands();
 
 // All of them, in the order of help.

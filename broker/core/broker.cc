@@ -9,8 +9,7 @@
 namespace dirsync {
 namespace {
 
-constexpr std::size_t kEventsKept = 1000;
-constexpr Duration kWarnEvery = std::chrono::minutes(1);
+constexpr std::size_t kReasons = 256;  // different ones of those that the loop counts
 
 template <class Visit>
 Result<> EachRow(const storage::ReadView& view, storage::Table table, Visit&& visit) {
@@ -21,6 +20,15 @@ Result<> EachRow(const storage::ReadView& view, storage::Table table, Visit&& vi
 }
 
 }  // namespace
+
+bool MustSync(const Message& message) {
+  return !std::holds_alternative<Ack>(message) && !std::holds_alternative<Credit>(message) &&
+         !std::holds_alternative<Ping>(message) && !std::holds_alternative<Nack>(message) &&
+         !std::holds_alternative<AgentReport>(message) &&
+         !std::holds_alternative<dirsync::Range>(message) &&
+         !std::holds_alternative<AdminRequest>(message) &&
+         !std::holds_alternative<AdminReply>(message) && !std::holds_alternative<Bye>(message);
+}
 
 Broker::Broker(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Broker::~Broker() = default;
@@ -38,24 +46,25 @@ Result<> Broker::State::Open(const storage::ReadView& view) {
   for (LogState& log : logs) {
     BrokerStream& stream = streams[log.stream];
     stream.log = std::move(log);
+    stream.producer = FoldName(stream.log.stream.site);
     by_number[stream.log.number] = &stream;
+    last_number = std::max(last_number, stream.log.number);
+    log_bytes += stream.log.bytes();
   }
   DIRSYNC_CHECK(EachRow(view, storage::Table::kLogReader,
                         [&](std::string_view key, std::string_view row) -> Result<> {
                           DIRSYNC_TRY(hold, DecodeHold(row));
-                          const auto number = storage::StreamOfKey(key);
-                          if (!by_number.contains(number)) return {};
-                          BrokerReader& reader = by_number[number]->readers[FoldName(hold.site)];
+                          const auto stream = by_number.find(storage::StreamOfKey(key));
+                          if (stream == by_number.end()) return {};
+                          BrokerReader& reader = stream->second->readers[FoldName(hold.site)];
                           reader.site = hold.site;
                           reader.hold = std::move(hold);
                           return {};
                         }));
   DIRSYNC_TRY(roster, ListRoster(view));
-  for (RosterEntry& entry : roster) {
-    const std::string folded = FoldName(entry.site);
-    site_of[entry.transport_key] = folded;
-    sites[folded].entry = std::move(entry);
-  }
+  for (const RosterEntry& entry : roster) Know(entry);
+  for (const RosterEntry& entry : roster)
+    if (entry.state == SiteState::kActive) Know(entry);
   DIRSYNC_CHECK(EachRow(view, storage::Table::kEvent,
                         [&](std::string_view, std::string_view row) -> Result<> {
                           DIRSYNC_TRY(event, DecodeEvent(row));
@@ -63,72 +72,14 @@ Result<> Broker::State::Open(const storage::ReadView& view) {
                           events.push_front(std::move(event));
                           return {};
                         }));
+  DIRSYNC_TRY(door_row, view.Get(storage::MetaKey("door")));
+  if (door_row) {
+    DIRSYNC_TRY(opened, DecodeDoor(*door_row));
+    door_until = opened.until;
+  }
   if (settings.organization.empty() && !sites.empty())
     settings.organization = sites.begin()->second.entry.organization;
   return {};
-}
-
-BrokerSession* Broker::State::SessionOf(std::string_view folded_site) {
-  const auto site = sites.find(std::string(folded_site));
-  if (site == sites.end() || site->second.session == 0) return nullptr;
-  const auto session = sessions.find(site->second.session);
-  return session == sessions.end() ? nullptr : &session->second;
-}
-
-BrokerStream* Broker::State::StreamOf(const StreamName& name) {
-  const auto stream = streams.find(name);
-  return stream == streams.end() ? nullptr : &stream->second;
-}
-
-void Broker::State::Event(BrokerStep& step, std::string kind, std::string site, std::string stream,
-                          std::string text) {
-  BrokerEvent event{next_event++,    step.now,          std::move(kind),
-                    std::move(site), std::move(stream), std::move(text)};
-  step.transaction.Put(storage::EventKey(event.number), EncodeEvent(event));
-  events.push_front(std::move(event));
-  while (events.size() > kEventsKept) {
-    step.transaction.Delete(storage::EventKey(events.back().number));
-    events.pop_back();
-  }
-}
-
-// Counted always; told to people once a minute and site.
-void Broker::State::Refuse(BrokerStep& step, SessionId session, const std::string& site,
-                           ErrorCode code, const std::string& text) {
-  ++refusals[std::string(InfoOf(code).text)];
-  const auto known = sites.find(site);
-  if (known == sites.end() || known->second.warned + kWarnEvery <= step.now) {
-    if (known != sites.end()) known->second.warned = step.now;
-    const bool repeated = known == sites.end() && !events.empty() &&
-                          events.front().kind == "refused" && events.front().site.empty() &&
-                          events.front().time + kWarnEvery > step.now;
-    if (!repeated)
-      Event(step, "refused", known == sites.end() ? "" : known->second.entry.site, "",
-            std::string(InfoOf(code).text) + ": " + text);
-  }
-  End(step, session, code, text);
-}
-
-void Broker::State::End(BrokerStep& step, SessionId session, ErrorCode code, std::string text) {
-  const bool wait =
-      code == ErrorCode::kCloned || code == ErrorCode::kNotPermitted || code == ErrorCode::kFenced;
-  step.Say(session, Bye{code, std::move(text), wait ? 30U : 1U}, true);
-  Forget(session);
-}
-
-void Broker::State::Forget(SessionId session) {
-  door.erase(session);
-  const auto found = sessions.find(session);
-  if (found == sessions.end()) return;
-  const auto site = sites.find(found->second.site);
-  if (site != sites.end() && site->second.session == session) site->second.session = 0;
-  for (auto& [name, stream] : streams) {
-    const auto reader = stream.readers.find(found->second.site);
-    if (reader == stream.readers.end() || reader->second.session != session) continue;
-    reader->second.session = 0;
-    reader->second.range_request.reset();
-  }
-  sessions.erase(found);
 }
 
 Result<> Broker::Handle(storage::Transaction& transaction, const Incoming& incoming, Instant now,
@@ -136,22 +87,29 @@ Result<> Broker::Handle(storage::Transaction& transaction, const Incoming& incom
   BrokerStep step{transaction, now, out};
   State& state = *state_;
   if (state.started == Instant{}) state.started = now;
-  const auto site = state.site_of.find(incoming.key);
-  if (site == state.site_of.end() || state.sites[site->second].entry.state != SiteState::kActive) {
-    state.Refuse(step, incoming.session, site == state.site_of.end() ? "" : site->second,
-                 ErrorCode::kNotPermitted, "the key is not that of an active site");
+  const auto known = state.site_of.find(incoming.key);
+  const std::string site = known == state.site_of.end() ? "" : known->second;
+  if (!state.IsActive(site)) {
+    state.Refuse(step, incoming.session, site, ErrorCode::kNotPermitted,
+                 "the key is not that of an active site");
     return {};
   }
   auto found = state.sessions.find(incoming.session);
+  if (found != state.sessions.end() && found->second.key != incoming.key) {
+    state.Refuse(step, incoming.session, site, ErrorCode::kNotPermitted,
+                 "the session is another site's");
+    return {};
+  }
   if (found == state.sessions.end()) {
     if (std::holds_alternative<Bye>(incoming.message)) return {};
     if (!std::holds_alternative<Hello>(incoming.message)) {
       // Of a session that this broker has forgotten: it must greet again.
+      ++state.refusals["HELLO"];
       step.Say(incoming.session, Bye{ErrorCode::kUnreachable, "say HELLO first", 0}, true);
       return {};
     }
     if (state.sessions.size() >= state.settings.sessions_max) {
-      state.Refuse(step, incoming.session, site->second, ErrorCode::kBusy, "too many sessions");
+      state.Refuse(step, incoming.session, site, ErrorCode::kBusy, "too many sessions");
       return {};
     }
     found = state.sessions.emplace(incoming.session, BrokerSession{}).first;
@@ -159,25 +117,28 @@ Result<> Broker::Handle(storage::Transaction& transaction, const Incoming& incom
     found->second.key = incoming.key;
   }
   BrokerSession& session = found->second;
-  if (session.key != incoming.key) {
-    state.Refuse(step, incoming.session, site->second, ErrorCode::kNotPermitted,
-                 "the session is another site's");
-    return {};
-  }
   session.heard = now;
-  state.sites[site->second].heard = now;
+  state.sites[site].heard = now;
   if (const auto* hello = std::get_if<Hello>(&incoming.message))
     return state.TakeHello(step, session, *hello);
   return state.Dispatch(step, session, incoming.message);
 }
 
 Result<> Broker::State::Dispatch(BrokerStep& step, BrokerSession& session, const Message& message) {
+  // Neither says that WELCOME has arrived.
+  if (const auto* m = std::get_if<Ping>(&message)) {
+    if (!m->answer) step.Say(session.id, Ping{true});
+    return {};
+  }
+  if (std::holds_alternative<Bye>(message)) {
+    Forget(session.id);
+    return {};
+  }
   DIRSYNC_CHECK(Confirm(step, session));
   if (const auto* m = std::get_if<Publish>(&message)) return TakePublish(step, session, *m);
   if (const auto* m = std::get_if<Ack>(&message)) return TakeAck(step, session, *m);
   if (const auto* m = std::get_if<Credit>(&message)) {
-    session.credit = std::min(session.credit + std::min(m->bytes, settings.credit_bytes_max),
-                              settings.credit_bytes_max);
+    AddCredit(session, m->bytes);
     return {};
   }
   if (const auto* m = std::get_if<Subscribe>(&message)) return TakeSubscribe(step, session, *m);
@@ -189,41 +150,15 @@ Result<> Broker::State::Dispatch(BrokerStep& step, BrokerSession& session, const
   if (const auto* m = std::get_if<AdminRequest>(&message)) return TakeAdmin(step, session, *m);
   if (const auto* m = std::get_if<AdminReply>(&message)) return TakeAdminReply(step, session, *m);
   if (const auto* m = std::get_if<AgentReport>(&message)) {
-    sites[session.site].report = *m;
-    return {};
-  }
-  if (const auto* m = std::get_if<Ping>(&message)) {
-    if (!m->answer) step.Say(session.id, Ping{true});
-    return {};
-  }
-  if (std::holds_alternative<Bye>(message)) {
-    Forget(session.id);
-    SayStreamsToAll(step);
+    AgentReport report = *m;
+    if (report.instances.size() > limits::kReportInstances)
+      report.instances.resize(limits::kReportInstances);
+    sites[session.site].report = std::move(report);
     return {};
   }
   Refuse(step, session.id, session.site, ErrorCode::kNotPermitted,
          std::string(MessageName(message)) + " is not an agent's to say");
   return {};
-}
-
-Result<bool> Broker::Pump(const storage::ReadView& view, Instant, std::uint64_t bytes,
-                          std::vector<Outgoing>& out) {
-  State& state = *state_;
-  if (state.sessions.empty()) return false;
-  // Each session in turn, beginning behind the one that was served last.
-  auto next = state.sessions.upper_bound(state.turn);
-  bool more = false;
-  for (std::size_t i = 0; i < state.sessions.size(); ++i) {
-    if (next == state.sessions.end()) next = state.sessions.begin();
-    BrokerSession& session = next->second;
-    ++next;
-    if (session.site.empty() || session.credit == 0) continue;
-    if (bytes == 0) return true;
-    DIRSYNC_TRY(left, state.Deliver(view, session, bytes, out));
-    more = more || left;
-    state.turn = session.id;
-  }
-  return more;
 }
 
 void Broker::Gone(SessionId session, Instant) { state_->Forget(session); }
@@ -232,16 +167,14 @@ Result<> Broker::Tick(storage::Transaction& transaction, Instant now, std::vecto
   State& state = *state_;
   BrokerStep step{transaction, now, out};
   if (state.started == Instant{}) state.started = now;
-  std::vector<SessionId> silent;
-  for (const auto& [id, session] : state.sessions)
-    if (session.heard + std::chrono::seconds(state.settings.silence_seconds) < now)
-      silent.push_back(id);
-  for (const SessionId id : silent) state.Forget(id);
+  state.EndSilent(step);
   for (auto& [name, stream] : state.streams) {
     DIRSYNC_CHECK(state.Retain(step, stream));
-    state.CountMinute(stream, now, 0, 0);
+    state.CountWaiting(stream, now);
   }
-  if (!silent.empty()) state.SayStreamsToAll(step);
+  if (state.IsFull()) DIRSYNC_CHECK(state.MakeRoom(step));
+  if (state.door_until != Instant{} && state.door_until < now) DIRSYNC_CHECK(state.CloseDoor(step));
+  state.Announce(out);
   return {};
 }
 
@@ -260,7 +193,11 @@ void Broker::SetReadOnly(bool read_only, std::string reason) {
 
 void Broker::SetDiskFree(std::uint64_t bytes) { state_->disk_free = bytes; }
 
-void Broker::CountRefusal(std::string_view reason) { ++state_->refusals[std::string(reason)]; }
+void Broker::CountRefusal(std::string_view reason) {
+  std::string name(reason.substr(0, 64));
+  if (!state_->refusals.contains(name) && state_->refusals.size() >= kReasons) name = "OTHER";
+  ++state_->refusals[name];
+}
 
 std::vector<SessionId> Broker::Sessions() const {
   std::vector<SessionId> sessions;

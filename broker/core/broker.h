@@ -3,7 +3,12 @@
 // sends what came out (R19).
 //
 //   for each message waiting:  broker.Handle(transaction, incoming, now, out)
-//   commit, sync;  send out;   broker.Pump(view, now, out);  send out
+//   commit, sync;  send out;   broker.Pump(view, now, bytes, out);  send out
+//
+// What Handle put into `out` may leave once what it wrote is durable; a step all of whose messages
+// are such that MustSync() is false need not be synced for that. What it holds in memory follows
+// what it wrote: after a commit or a sync that failed, the broker must be opened anew, or not at
+// all.
 //
 // Not thread-safe.
 #pragma once
@@ -36,6 +41,11 @@ struct Outgoing {
   bool last = false;  // close the session behind it
 };
 
+// Whether what Handle writes for `message` must be durable before its answers leave. Not so for
+// what only moves the broker's copy of a position, or nothing: a fall-back repeats it, harmlessly
+// (R19).
+bool MustSync(const Message& message);
+
 class Broker {
  public:
   // Reads logs, readers, roster. `ids` gives incarnations and nonces. Errors: kCorrupt, kIo.
@@ -50,8 +60,9 @@ class Broker {
   // The join door (R9): a connection of anybody. Only JOIN is answered.
   Result<> HandleAtDoor(storage::Transaction& transaction, const Incoming& incoming, Instant now,
                         std::vector<Outgoing>& out);
-  // Deliveries within the credit of each session, from what `view` holds durably; fair over
-  // sessions; at most `bytes` together. Whether there is more to send.
+  // News of streams, and deliveries within the credit of each session, from what `view` holds: give
+  // it what is durable. A turn is one stream of one session, of at most 1 MiB or one batch; at most
+  // `bytes` together, and the rest of the last batch. Whether `bytes` was too little.
   Result<bool> Pump(const storage::ReadView& view, Instant now, std::uint64_t bytes,
                     std::vector<Outgoing>& out);
   // The connection is gone (or silent too long). Harmless for unknown ones.
@@ -59,15 +70,22 @@ class Broker {
   // Every second or so: silence, retention (R21), trims, the door's end, rings of the stats.
   Result<> Tick(storage::Transaction& transaction, Instant now, std::vector<Outgoing>& out);
 
-  // New limits, or a roster entry that an administrator signed here; sessions learn of it.
+  // New limits. The organisation and its key stay as they are where `settings` names none.
   void Apply(const BrokerSettings& settings);
-  // Errors: of TakeRosterEntry; nothing is changed then.
+  // An entry that the organisation signed: sessions and who waits at the door learn of it, and the
+  // site's pending request ends. A site that is no longer active, or has other keys, loses its
+  // session; what it told can no longer be verified, and is no longer kept. Errors: of
+  // TakeRosterEntry; kNotPermitted (of another organisation), kTooLarge (limits::kSites). Nothing
+  // is changed then.
   Result<> TakeRoster(storage::Transaction& transaction, const SignedRosterEntry& entry,
                       Instant now, std::vector<Outgoing>& out);
   // Opens the join door until `now` + limits::kDoorSeconds; returns the token of the invitation.
   // An earlier invitation ends.
   Result<std::string> OpenDoor(storage::Transaction& transaction, Instant now);
-  // Forgets what asked to join as `site`. kNotFound.
+  // Until when it is open; 0 = closed. Nothing need listen there while it is closed.
+  Instant door_until() const;
+  // Who asked to join as `site` is told so, now and when it asks again under this invitation.
+  // kNotFound.
   Result<> RefuseJoin(storage::Transaction& transaction, const std::string& site, Instant now);
   // Disk state as the loop saw it: true = PUBLISH is answered READ_ONLY; acks and trims go on.
   void SetReadOnly(bool read_only, std::string reason);

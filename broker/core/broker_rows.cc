@@ -10,6 +10,22 @@ constexpr std::uint8_t kFormat = 1;
 std::uint64_t Millis(Instant time) { return static_cast<std::uint64_t>(ToMillis(time)); }
 Instant Time(std::uint64_t millis) { return FromMillis(static_cast<std::int64_t>(millis)); }
 
+void Write(RowWriter& writer, const Position& position) {
+  writer.Varint(position.epoch.counter);
+  writer.Id(position.epoch.id);
+  writer.Varint(position.sequence);
+  writer.Id(position.digest);
+}
+
+Position ReadPosition(RowReader& reader) {
+  Position position;
+  position.epoch.counter = reader.Varint();
+  position.epoch.id = reader.Id<EpochId>();
+  position.sequence = reader.Varint();
+  position.digest = reader.Id<Digest>();
+  return position;
+}
+
 Result<> Whole(const RowReader& reader, std::uint8_t format, std::string_view what) {
   if (format == kFormat && reader.ok() && reader.at_end()) return {};
   return Fail(ErrorCode::kCorrupt, "read " + std::string(what) + ": broken row");
@@ -22,14 +38,8 @@ std::string EncodeHold(const ReaderHold& hold) {
   RowWriter writer(row);
   writer.U8(kFormat);
   writer.Bytes(hold.site);
-  writer.Varint(hold.acked.epoch.counter);
-  writer.Id(hold.acked.epoch.id);
-  writer.Varint(hold.acked.sequence);
-  writer.Id(hold.acked.digest);
-  writer.Varint(hold.from.epoch.counter);
-  writer.Id(hold.from.epoch.id);
-  writer.Varint(hold.from.sequence);
-  writer.Id(hold.from.digest);
+  Write(writer, hold.acked);
+  Write(writer, hold.from);
   writer.Varint(hold.total);
   writer.Varint(Millis(hold.since));
   writer.U8(hold.holds ? 1 : 0);
@@ -41,14 +51,8 @@ Result<ReaderHold> DecodeHold(std::string_view row) {
   ReaderHold hold;
   const std::uint8_t format = reader.U8();
   hold.site = std::string(reader.Bytes());
-  hold.acked.epoch.counter = reader.Varint();
-  hold.acked.epoch.id = reader.Id<EpochId>();
-  hold.acked.sequence = reader.Varint();
-  hold.acked.digest = reader.Id<Digest>();
-  hold.from.epoch.counter = reader.Varint();
-  hold.from.epoch.id = reader.Id<EpochId>();
-  hold.from.sequence = reader.Varint();
-  hold.from.digest = reader.Id<Digest>();
+  hold.acked = ReadPosition(reader);
+  hold.from = ReadPosition(reader);
   hold.total = reader.Varint();
   hold.since = Time(reader.Varint());
   hold.holds = reader.U8() == 1;
@@ -75,33 +79,35 @@ Result<SessionNonces> DecodeNonces(std::string_view row) {
   return nonces;
 }
 
-std::string EncodePending(const JoinRequest& join, Instant time) {
+std::string EncodeJoin(const JoinRow& join) {
   std::string row;
   RowWriter writer(row);
   writer.U8(kFormat);
-  writer.Varint(Millis(time));
-  writer.Bytes(join.site);
-  writer.Bytes(join.server);
-  writer.Bytes(join.replaces);
-  writer.Id(join.signing_key);
-  writer.Id(join.transport_key);
-  for (const std::string& domain : join.domains) writer.Bytes(domain);
+  writer.U8(join.refused ? 1 : 0);
+  writer.Varint(Millis(join.request.time));
+  writer.Bytes(join.request.site);
+  writer.Bytes(join.request.server);
+  writer.Bytes(join.request.replaces);
+  writer.Id(join.request.signing_key);
+  writer.Id(join.request.transport_key);
+  for (const std::string& domain : join.request.domains) writer.Bytes(domain);
   return row;
 }
 
-Result<PendingJoin> DecodePending(std::string_view row) {
+Result<JoinRow> DecodeJoin(std::string_view row) {
   RowReader reader(row);
-  PendingJoin pending;
+  JoinRow join;
   const std::uint8_t format = reader.U8();
-  pending.time = Time(reader.Varint());
-  pending.site = std::string(reader.Bytes());
-  pending.server = std::string(reader.Bytes());
-  pending.replaces = std::string(reader.Bytes());
-  pending.signing_key = reader.Id<PublicKey>();
-  pending.transport_key = reader.Id<TransportKey>();
-  while (reader.ok() && !reader.at_end()) pending.domains.emplace_back(reader.Bytes());
-  DIRSYNC_CHECK(Whole(reader, format, "pending join"));
-  return pending;
+  join.refused = reader.U8() == 1;
+  join.request.time = Time(reader.Varint());
+  join.request.site = std::string(reader.Bytes());
+  join.request.server = std::string(reader.Bytes());
+  join.request.replaces = std::string(reader.Bytes());
+  join.request.signing_key = reader.Id<PublicKey>();
+  join.request.transport_key = reader.Id<TransportKey>();
+  while (reader.ok() && !reader.at_end()) join.request.domains.emplace_back(reader.Bytes());
+  DIRSYNC_CHECK(Whole(reader, format, "request to join"));
+  return join;
 }
 
 std::string EncodeDoor(const OpenedDoor& door) {

@@ -25,15 +25,19 @@ Result<ReaderHold> DecodeHold(std::string_view row);
 
 // Nonces of a site's sessions (R18).
 struct SessionNonces {
-  Nonce given;      // by the last WELCOME
-  Nonce confirmed;  // by the last WELCOME whose session went on
+  Nonce given;      // by the last WELCOME, which may not have arrived
+  Nonce confirmed;  // the last one that the site is known to have stored
 };
 std::string EncodeNonces(const SessionNonces& nonces);
 Result<SessionNonces> DecodeNonces(std::string_view row);
 
-// A request to join that waits for a person.
-std::string EncodePending(const JoinRequest& join, Instant time);
-Result<PendingJoin> DecodePending(std::string_view row);
+// A request to join, that waits for a person or that a person refused.
+struct JoinRow {
+  PendingJoin request;
+  bool refused = false;
+};
+std::string EncodeJoin(const JoinRow& join);
+Result<JoinRow> DecodeJoin(std::string_view row);
 
 // The open door: digest of the token, and until when.
 struct OpenedDoor {

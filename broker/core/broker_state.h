@@ -1,15 +1,19 @@
 // What a broker holds in memory. Internal to broker/core: each file there is one subject of it.
+// It follows the rows that were written: after a commit that failed, the broker is opened anew.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "broker/core/broker.h"
 #include "broker/core/broker_rows.h"
+#include "broker/core/recent_payloads.h"
 #include "broker/core/stream_log.h"
 #include "storage/transaction.h"
 
@@ -18,19 +22,22 @@ namespace dirsync {
 struct BrokerReader {
   std::string site;
   ReaderHold hold;  // as stored
+  Instant moved{};  // when it last came on: acked further, subscribed; 0 = before this process
+  Instant last_ack{};
   // Of the session that reads now; session 0 = none.
   SessionId session = 0;
   Position sent;
-  Position furthest;  // sent ever: behind it, a delivery is a repeat
+  Version furthest;  // sent ever: behind it, a delivery is a repeat
   std::optional<SubscribeOutcome> refused;
   std::optional<std::uint64_t> range_request;  // under way to the producer
-  Instant last_ack{};
   std::uint64_t delivered = 0, redelivered = 0, nacks = 0, ranges = 0;
 };
 
 struct BrokerStream {
   LogState log;
+  std::string producer;                         // folded site
   std::map<std::string, BrokerReader> readers;  // by folded site
+  Instant aged{};                               // when the age of its readers was looked at
   std::uint64_t received = 0, stored = 0, duplicates = 0, stored_bytes = 0, stored_changes = 0;
   std::map<PublishOutcome, std::uint64_t> rejected;
   std::deque<MinutePoint> minutes;
@@ -41,8 +48,12 @@ struct BrokerSession {
   TransportKey key;
   std::string site;  // folded; empty: HELLO has not come
   Instant heard{};
-  std::uint64_t credit = 0;
-  bool confirmed = false;  // it used what WELCOME gave: its nonce is stored there
+  std::int64_t credit = 0;  // below 0: the last batch was larger than what was left
+  bool confirmed = false;   // it used what WELCOME gave: its nonce is stored there
+  // The streams that it reads, and those of them with something to send.
+  std::map<storage::StreamNumber, BrokerStream*> reads;
+  std::set<storage::StreamNumber> waiting;
+  storage::StreamNumber turn = 0;  // the stream that was served last
 };
 
 struct BrokerSite {
@@ -50,10 +61,22 @@ struct BrokerSite {
   SessionId session = 0;  // 0 = not connected
   Instant since{};
   Instant heard{};
-  Instant warned{};  // last event of a refusal: one a minute
   std::string program;
   std::uint64_t sessions = 0;
   std::optional<AgentReport> report;
+};
+
+// How often somebody made an event; the same one is told once in ten minutes.
+struct EventBudget {
+  Instant hour{};           // when the counting began
+  std::uint64_t spent = 0;  // in it
+  std::map<std::string, Instant> told;
+};
+
+// Somebody at the door who waits for an answer.
+struct DoorWaiter {
+  std::string site;  // folded
+  TransportKey key;
 };
 
 // One call from outside: what it may write and say.
@@ -72,82 +95,143 @@ struct Broker::State {
   // broker.cc
   Result<> Open(const storage::ReadView& view);
   Result<> Dispatch(BrokerStep& step, BrokerSession& session, const Message& message);
-  BrokerSession* SessionOf(std::string_view folded_site);
+
+  // sessions.cc
+  BrokerSession* SessionOf(const std::string& folded_site);
   BrokerStream* StreamOf(const StreamName& name);
+  bool IsActive(const std::string& folded_site) const;
   // Ends the session with a word; harmless if it is gone.
   void End(BrokerStep& step, SessionId session, ErrorCode code, std::string text);
   void Forget(SessionId session);
-  void Refuse(BrokerStep& step, SessionId session, const std::string& site, ErrorCode code,
-              const std::string& text);
+  void EndSilent(BrokerStep& step);
+  // Delivery to a reader begins, or ends.
+  void Attach(BrokerStream& stream, BrokerReader& reader, BrokerSession& session);
+  void Detach(BrokerStream& stream, BrokerReader& reader);
+  // Something of `stream` may have to be sent.
+  void Wake(BrokerStream& stream);
+  void AddCredit(BrokerSession& session, std::uint64_t bytes);
+
+  // events.cc
   void Event(BrokerStep& step, std::string kind, std::string site, std::string stream,
              std::string text);
+  void Note(BrokerStep& step, const std::string& folded_site, std::string kind, std::string stream,
+            std::string text);
+  void Warn(BrokerStep& step, const std::string& folded_site, std::string kind, std::string stream,
+            std::string text);
+  void Refuse(BrokerStep& step, SessionId session, const std::string& folded_site, ErrorCode code,
+              const std::string& text);
+  void CountRefused(BrokerStep& step, const BrokerSession& session, const std::string& reason,
+                    const StreamName& stream, const std::string& text);
 
   // hello.cc
   Result<> TakeHello(BrokerStep& step, BrokerSession& session, const Hello& hello);
+  Result<bool> JudgeNonce(BrokerStep& step, const std::string& folded, const Nonce& nonce,
+                          bool beside, const Nonce& fresh);
   Result<> Confirm(BrokerStep& step, BrokerSession& session);
-  Welcome MakeWelcome(const std::string& site) const;
-  void SayStreams(BrokerStep& step, SessionId session) const;
-  void SayStreamsToAll(BrokerStep& step) const;
+  void SayWelcome(BrokerStep& step, SessionId id, const std::string& folded, const Nonce& nonce,
+                  bool restored) const;
+
+  // announcing.cc
+  void SayStreams(BrokerStep& step, const BrokerSession& session) const;
   Result<> SayRoster(BrokerStep& step, SessionId session) const;
+  void NewsOf(const std::string& folded_site);  // all streams of a site: tell the others
+  void Announce(std::vector<Outgoing>& out);
 
   // publishing.cc
   Result<> TakePublish(BrokerStep& step, BrokerSession& session, const Publish& publish);
-  bool MayPublish(const BrokerSession& session, const Publish& publish);
-  void CountPublish(BrokerStep& step, BrokerStream& stream, const LogState& before,
-                    const Publish& publish, PublishOutcome outcome);
   Result<> TakeFetch(BrokerStep& step, BrokerSession& session, const Fetch& fetch);
-  bool IsFull() const;
+  bool MayPublish(const BrokerSession& session, const Publish& publish, const BrokerStream* known);
+  Result<> Store(BrokerStep& step, BrokerSession& session, const Publish& publish,
+                 BrokerStream& stream);
+  void TellBegun(BrokerStep& step, const LogState& before, BrokerStream& stream);
 
   // reading.cc
   Result<> TakeSubscribe(BrokerStep& step, BrokerSession& session, const Subscribe& subscribe);
+  void SubscribeRefused(BrokerStep& step, BrokerStream& stream, BrokerReader& reader,
+                        SubscribeOutcome outcome, const std::string& text);
   Result<> TakeUnsubscribe(BrokerStep& step, BrokerSession& session, const Unsubscribe& message);
   Result<> TakeAck(BrokerStep& step, BrokerSession& session, const Ack& ack);
   Result<> TakeNack(BrokerStep& step, BrokerSession& session, const Nack& nack);
-  Result<bool> Deliver(const storage::ReadView& view, BrokerSession& session, std::uint64_t& bytes,
-                       std::vector<Outgoing>& out);
   BrokerReader& ReaderOf(BrokerStep& step, BrokerStream& stream, const std::string& site);
   void StoreHold(BrokerStep& step, const BrokerStream& stream, const BrokerReader& reader) const;
+
+  // delivery.cc
+  Result<bool> Deliver(const storage::ReadView& view, BrokerSession& session, std::uint64_t& bytes,
+                       std::vector<Outgoing>& out);
 
   // relay.cc
   Result<> TakeGetRange(BrokerStep& step, BrokerSession& session, const GetRange& message);
   Result<> TakeRange(BrokerStep& step, BrokerSession& session, const dirsync::Range& message);
   Result<> TakeAdmin(BrokerStep& step, BrokerSession& session, const AdminRequest& message);
   Result<> TakeAdminReply(BrokerStep& step, BrokerSession& session, const AdminReply& message);
+  void FailRanges(const std::string& folded_producer);
 
   // retention.cc
   Result<> Retain(BrokerStep& step, BrokerStream& stream);
-  Result<> ReleaseHold(BrokerStep& step, BrokerStream& stream, BrokerReader& reader,
-                       const std::string& why);
+  Result<Position> LowestHold(BrokerStep& step, BrokerStream& stream);
+  Result<> TrimUnread(BrokerStep& step, BrokerStream& stream);
+  Result<bool> Trim(BrokerStep& step, BrokerStream& stream, const Position& position);
+  Result<> MakeRoom(BrokerStep& step);
+  Result<bool> IsStuck(const BrokerStep& step, const BrokerStream& stream,
+                       const BrokerReader& reader) const;
+  void ReleaseHold(BrokerStep& step, BrokerStream& stream, BrokerReader& reader,
+                   const std::string& why);
+  bool IsFull() const { return log_bytes >= settings.log_bytes_max; }
 
   // door.cc
   Result<> TakeJoin(BrokerStep& step, SessionId session, const TransportKey& key,
                     const JoinRequest& join);
   Result<JoinReply> JudgeJoin(BrokerStep& step, const TransportKey& key, const JoinRequest& join);
+  Result<std::optional<JoinReply>> JudgeOld(BrokerStep& step, const JoinRequest& join) const;
+  Result<std::optional<JoinReply>> JudgeToken(BrokerStep& step, const JoinRequest& join) const;
+  Result<std::optional<JoinReply>> JudgeClaims(BrokerStep& step, const JoinRequest& join) const;
+  Result<JoinReply> Approved(BrokerStep& step, const std::string& folded) const;
+  Result<> CloseDoor(BrokerStep& step);
+
+  // members.cc
   Result<> TakeEntry(BrokerStep& step, const SignedRosterEntry& entry);
+  void Know(const RosterEntry& entry);
+  Result<> EndMembership(BrokerStep& step, const std::string& folded, bool new_signing_key);
+  Result<> AnswerWaiting(BrokerStep& step, const std::string& folded);
 
   // stats.cc
-  StreamStats StatsOf(const storage::ReadView& view, const StreamName& name,
-                      const BrokerStream& stream) const;
+  void CountMinute(BrokerStream& stream, Instant now, std::uint64_t changes, std::uint64_t bytes);
+  void CountWaiting(BrokerStream& stream, Instant now);
   ReaderStats StatsOf(const storage::ReadView& view, const BrokerStream& stream,
                       const std::string& folded, const BrokerReader& reader) const;
-  void CountMinute(BrokerStream& stream, Instant now, std::uint64_t changes, std::uint64_t bytes);
+  StreamStats StatsOf(const storage::ReadView& view, const BrokerStream& stream) const;
 
   BrokerSettings settings;
   IdSource& ids;
   std::map<std::string, BrokerSite> sites;      // by folded name
   std::map<TransportKey, std::string> site_of;  // folded name
-  std::map<StreamName, BrokerStream> streams;
+  std::map<StreamName, BrokerStream> streams;   // never erased: others point into it
   std::map<SessionId, BrokerSession> sessions;
+  std::set<SessionId> ready;  // those with credit, and something waiting
+  SessionId turn = 0;         // the session that was served last
+  std::set<StreamName> news;  // streams that STREAMS has to tell of
+  // Said where nothing could be sent: with the next step.
+  std::vector<Outgoing> later;
+  RecentPayloads recent;
+  std::uint64_t log_bytes = 0;  // kept, of all streams
+  storage::StreamNumber last_number = 0;
+  std::map<SessionId, DoorWaiter> door;
+  Instant door_until{};   // 0 = closed
+  Instant door_minute{};  // in which `door_joins` were looked at
+  std::uint64_t door_joins = 0;
   std::map<std::string, std::uint64_t> refusals;
-  std::map<SessionId, std::string> door;  // sessions at the door: folded site asked for
-  std::deque<BrokerEvent> events;         // newest first
+  std::map<std::string, EventBudget> budgets;  // by folded site; "" = nobody known
+  std::deque<BrokerEvent> events;              // newest first
   std::uint64_t next_event = 1;
   std::uint64_t generation = 1;  // of the roster
   bool read_only = false;
   std::string read_only_reason;
   std::uint64_t disk_free = 0;
   Instant started{};
-  SessionId turn = 0;  // the session that was served last
+  Instant roomed{};  // when room was last made
 };
+
+// The bytes that a list takes in a message, about: lists beyond limits::kPartBytes go in parts.
+std::uint64_t WeightOf(const StreamName& stream);
 
 }  // namespace dirsync

@@ -1,20 +1,40 @@
-// The join door (R9), and the roster that comes through it.
+// The join door (R9): closed unless somebody was invited, one kind of message, all of it bounded.
 #include <algorithm>
 
 #include "broker/core/broker_state.h"
 #include "proto/base/bytes.h"
+#include "proto/base/crypto.h"
 #include "proto/base/text.h"
 #include "proto/codec/roster_codec.h"
+#include "proto/model/dn.h"
 #include "proto/trust/roster.h"
 #include "proto/trust/signed_request.h"
 
 namespace dirsync {
 namespace {
 
+constexpr Duration kMinute = std::chrono::minutes(1);
+
 std::string DoorKey() { return storage::MetaKey("door"); }
 
 JoinReply Refused(ErrorCode code, std::string text) {
   return {JoinReply::State::kRefused, code, std::move(text), {}};
+}
+
+JoinReply Pending(const std::string& site) {
+  return {JoinReply::State::kPending,
+          ErrorCode::kAlreadyApplied,
+          "wait for: dirsync sites approve " + Printable(site),
+          {}};
+}
+
+std::size_t BytesOf(const JoinRequest& join) {
+  std::size_t bytes = 0;
+  for (const std::string* part :
+       {&join.token, &join.organization, &join.site, &join.server, &join.replaces})
+    bytes += part->size();
+  for (const std::string& domain : join.domains) bytes += domain.size();
+  return bytes;
 }
 
 }  // namespace
@@ -23,8 +43,31 @@ Result<std::string> Broker::OpenDoor(storage::Transaction& transaction, Instant 
   const std::string token =
       ToHex(state_->ids.NextNonce().view()) + ToHex(state_->ids.NextNonce().view());
   const OpenedDoor door{DigestOf(token), now + std::chrono::seconds(limits::kDoorSeconds)};
+  std::vector<Outgoing> none;
+  BrokerStep step{transaction, now, none};
+  // Who was refused may ask again with the new invitation.
+  DIRSYNC_CHECK(state_->CloseDoor(step));
   transaction.Put(DoorKey(), EncodeDoor(door));
+  state_->door_until = door.until;
+  state_->Event(step, "invited", "", "", "the join door is open for 15 minutes");
   return token;
+}
+
+Instant Broker::door_until() const { return state_->door_until; }
+
+Result<> Broker::State::CloseDoor(BrokerStep& step) {
+  door_until = {};
+  step.transaction.Delete(DoorKey());
+  const auto [lower, upper] = storage::TableRange(storage::Table::kJoin);
+  std::vector<std::string> refused;
+  auto cursor = step.transaction.Scan(lower, upper);
+  for (; cursor->Valid(); cursor->Next()) {
+    DIRSYNC_TRY(join, DecodeJoin(cursor->Value()));
+    if (join.refused) refused.emplace_back(cursor->Key());
+  }
+  DIRSYNC_CHECK(cursor->status());
+  for (std::string& key : refused) step.transaction.Delete(std::move(key));
+  return {};
 }
 
 Result<> Broker::HandleAtDoor(storage::Transaction& transaction, const Incoming& incoming,
@@ -41,122 +84,168 @@ Result<> Broker::HandleAtDoor(storage::Transaction& transaction, const Incoming&
 
 Result<> Broker::State::TakeJoin(BrokerStep& step, SessionId session, const TransportKey& key,
                                  const JoinRequest& join) {
-  DIRSYNC_TRY(answer, JudgeJoin(step, key, join));
-  if (answer.state == JoinReply::State::kRefused) ++refusals["JOIN"];
+  if (door_minute + kMinute <= step.now || door_minute > step.now) {
+    door_minute = step.now;
+    door_joins = 0;
+  }
+  JoinReply answer = Refused(ErrorCode::kBusy, "too many requests in a minute");
+  if (++door_joins <= limits::kJoinsPerMinute) {
+    DIRSYNC_TRY(judged, JudgeJoin(step, key, join));
+    answer = std::move(judged);
+  }
+  if (answer.state == JoinReply::State::kRefused) {
+    ++refusals["JOIN"];
+    Warn(step, "", "refused", "", "JOIN: " + answer.text);
+  }
   if (answer.state == JoinReply::State::kPending && door.size() < limits::kJoinsPending)
-    door[session] = FoldName(join.site);
+    door[session] = {FoldName(join.site), key};
   step.Say(session, std::move(answer));
   return {};
 }
 
+// What costs least first; a signature is verified only for who has the invitation.
 Result<JoinReply> Broker::State::JudgeJoin(BrokerStep& step, const TransportKey& key,
                                            const JoinRequest& join) {
-  if (join.transport_key != key || !IsSignedJoin(join))
+  if (BytesOf(join) > limits::kJoinBytes || join.domains.size() > limits::kDomainsPerSite)
+    return Refused(ErrorCode::kTooLarge, "the request is too large");
+  if (join.transport_key != key)
     return Refused(ErrorCode::kBadSignature, "the keys of the request are not its sender's");
   if (!settings.organization.empty() && join.organization != settings.organization)
     return Refused(ErrorCode::kNotPermitted,
                    "this is the broker of " + Printable(settings.organization));
+  if (!CheckName("name", join.site) || !CheckName("name", join.organization))
+    return Refused(ErrorCode::kInvalid, "the name of a site or an organisation is not one");
+  DIRSYNC_TRY(old, JudgeOld(step, join));
+  if (old) return *old;
+  DIRSYNC_TRY(uninvited, JudgeToken(step, join));
+  if (uninvited) return *uninvited;
+  if (!IsSignedJoin(join))
+    return Refused(ErrorCode::kBadSignature, "the keys of the request are not its sender's");
+  DIRSYNC_TRY(unfit, JudgeClaims(step, join));
+  if (unfit) return *unfit;
+  const JoinRow row{{join.site, join.server, join.replaces, join.domains, join.signing_key,
+                     join.transport_key, step.now},
+                    false};
+  step.transaction.Put(storage::JoinKey(FoldName(join.site)), EncodeJoin(row));
+  Event(step, "join", join.site, "",
+        Printable(join.site) + " on " + Printable(join.server) + " asks to join; fingerprint " +
+            Fingerprint(join.signing_key));
+  return Pending(join.site);
+}
+
+// Who is approved, waits or was refused needs no invitation to hear it once more.
+Result<std::optional<JoinReply>> Broker::State::JudgeOld(BrokerStep& step,
+                                                         const JoinRequest& join) const {
   const std::string folded = FoldName(join.site);
-  const auto known = sites.find(folded);
-  // Who is approved needs no invitation to hear it once more.
-  if (known != sites.end() && known->second.entry.state == SiteState::kActive) {
-    const RosterEntry& entry = known->second.entry;
-    if (entry.transport_key == key && entry.signing_key == join.signing_key) {
-      JoinReply approved{JoinReply::State::kApproved, ErrorCode::kAlreadyApplied, "", {}};
-      DIRSYNC_TRY(entries, ListSignedRoster(step.transaction));
-      const std::size_t most = limits::kRosterPerMessage;
-      for (SignedRosterEntry& row : entries)
-        if (approved.roster.entries.size() < most) approved.roster.entries.push_back(row);
+  if (IsActive(folded)) {
+    const RosterEntry& entry = sites.at(folded).entry;
+    if (entry.transport_key == join.transport_key && entry.signing_key == join.signing_key) {
+      DIRSYNC_TRY(approved, Approved(step, folded));
       return approved;
     }
-    if (FoldName(join.replaces) != folded)
-      return Refused(ErrorCode::kExists, "there is a site " + Printable(join.site) +
-                                             " already; if its keys are lost: join --replaces " +
-                                             Printable(join.site));
   }
-  DIRSYNC_TRY(door_row, step.transaction.Get(DoorKey()));
-  if (!door_row) return Refused(ErrorCode::kNotPermitted, "the door is closed");
-  DIRSYNC_TRY(opened, DecodeDoor(*door_row));
+  DIRSYNC_TRY(row, step.transaction.Get(storage::JoinKey(folded)));
+  if (!row) return std::nullopt;
+  DIRSYNC_TRY(waiting, DecodeJoin(*row));
+  if (waiting.request.signing_key == join.signing_key &&
+      waiting.request.transport_key == join.transport_key)
+    return waiting.refused ? Refused(ErrorCode::kNotPermitted, "the request was refused")
+                           : Pending(join.site);
+  // Another one of that name comes in the place of a refused one only.
+  if (waiting.refused) return std::nullopt;
+  return Refused(ErrorCode::kExists, "another request for this name waits already");
+}
+
+Result<std::optional<JoinReply>> Broker::State::JudgeToken(BrokerStep& step,
+                                                           const JoinRequest& join) const {
+  DIRSYNC_TRY(row, step.transaction.Get(DoorKey()));
+  if (!row) return Refused(ErrorCode::kNotPermitted, "the door is closed");
+  DIRSYNC_TRY(opened, DecodeDoor(*row));
   if (opened.until < step.now) return Refused(ErrorCode::kExpired, "the invitation is too old");
   if (opened.token != DigestOf(join.token))
     return Refused(ErrorCode::kNotPermitted, "the invitation is not the current one");
+  return std::nullopt;
+}
+
+// What could not be approved is refused at once.
+Result<std::optional<JoinReply>> Broker::State::JudgeClaims(BrokerStep& step,
+                                                            const JoinRequest& join) const {
+  const std::string folded = FoldName(join.site);
+  const std::string replaced = FoldName(join.replaces);
+  if (IsActive(folded) && replaced != folded)
+    return Refused(ErrorCode::kExists, "there is a site " + Printable(join.site) +
+                                           " already; if its keys are lost: join --replaces " +
+                                           Printable(join.site));
+  if (!replaced.empty() && !sites.contains(replaced))
+    return Refused(ErrorCode::kNotFound, "there is no site " + Printable(join.replaces));
+  if (!sites.contains(folded) && sites.size() >= limits::kSites)
+    return Refused(ErrorCode::kBusy, "the organisation has as many sites as it may");
+  for (const auto& [name, site] : sites) {
+    const RosterEntry& entry = site.entry;
+    if (name == folded || name == replaced || entry.state != SiteState::kActive) continue;
+    if (entry.transport_key == join.transport_key || entry.signing_key == join.signing_key)
+      return Refused(ErrorCode::kConflict, "its key is that of " + Printable(entry.site));
+    for (const std::string& domain : join.domains)
+      if (std::ranges::find(entry.domains, domain) != entry.domains.end())
+        return Refused(ErrorCode::kConflict,
+                       "the domain " + Printable(domain) + " is that of " + Printable(entry.site));
+  }
   std::size_t pending = 0;
   const auto [lower, upper] = storage::TableRange(storage::Table::kJoin);
-  for (auto cursor = step.transaction.Scan(lower, upper); cursor->Valid(); cursor->Next())
-    ++pending;
-  DIRSYNC_TRY(before, step.transaction.Get(storage::JoinKey(folded)));
-  if (!before && pending >= limits::kJoinsPending)
+  auto cursor = step.transaction.Scan(lower, upper);
+  for (; cursor->Valid(); cursor->Next())
+    pending += cursor->Key() == storage::JoinKey(folded) ? 0 : 1;
+  DIRSYNC_CHECK(cursor->status());
+  if (pending >= limits::kJoinsPending)
     return Refused(ErrorCode::kBusy, "too many requests wait already");
-  if (before) {
-    DIRSYNC_TRY(waiting, DecodePending(*before));
-    if (waiting.signing_key != join.signing_key)
-      return Refused(ErrorCode::kExists, "another request for this name waits already");
-  } else {
-    Event(step, "join", join.site, "",
-          Printable(join.site) + " on " + Printable(join.server) + " asks to join; fingerprint " +
-              Fingerprint(join.signing_key));
+  return std::nullopt;
+}
+
+// As much of the roster as fits, its own entry first; the rest comes after HELLO.
+Result<JoinReply> Broker::State::Approved(BrokerStep& step, const std::string& folded) const {
+  JoinReply approved{JoinReply::State::kApproved, ErrorCode::kAlreadyApplied, "", {}};
+  DIRSYNC_TRY(entries, ListSignedRoster(step.transaction));
+  const auto own = std::ranges::find_if(entries, [&](const SignedRosterEntry& row) {
+    const auto entry = PeekRosterEntry(row.bytes);
+    return entry && FoldName(entry->site) == folded;
+  });
+  if (own != entries.end()) std::rotate(entries.begin(), own, own + 1);
+  std::uint64_t weight = 0;
+  for (SignedRosterEntry& row : entries) {
+    weight += row.bytes.size() + 80;
+    const bool full = approved.roster.entries.size() == limits::kRosterPerMessage ||
+                      (weight > limits::kPartBytes && !approved.roster.entries.empty());
+    if (full) break;
+    approved.roster.entries.push_back(std::move(row));
   }
-  step.transaction.Put(storage::JoinKey(folded), EncodePending(join, step.now));
-  return JoinReply{JoinReply::State::kPending,
-                   ErrorCode::kAlreadyApplied,
-                   "wait for: dirsync sites approve " + join.site,
-                   {}};
+  return approved;
 }
 
 Result<> Broker::RefuseJoin(storage::Transaction& transaction, const std::string& site,
                             Instant now) {
-  const std::string key = storage::JoinKey(FoldName(site));
-  DIRSYNC_TRY(row, transaction.Get(key));
-  if (!row) return Fail(ErrorCode::kNotFound, "refuse join: " + Printable(site) + " has not asked");
-  transaction.Delete(key);
+  const std::string folded = FoldName(site);
+  DIRSYNC_TRY(row, transaction.Get(storage::JoinKey(folded)));
+  const auto absent = [&] {
+    return Fail(ErrorCode::kNotFound, "refuse join: " + Printable(site) + " has not asked");
+  };
+  if (!row) return absent();
+  DIRSYNC_TRY(join, DecodeJoin(*row));
+  if (join.refused) return absent();
+  join.refused = true;
+  transaction.Put(storage::JoinKey(folded), EncodeJoin(join));
   std::vector<Outgoing> none;
   BrokerStep step{transaction, now, none};
-  state_->Event(step, "join-refused", site, "", Printable(site) + " may not join");
-  return {};
-}
-
-Result<> Broker::TakeRoster(storage::Transaction& transaction, const SignedRosterEntry& entry,
-                            Instant now, std::vector<Outgoing>& out) {
-  BrokerStep step{transaction, now, out};
-  return state_->TakeEntry(step, entry);
-}
-
-Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& signed_entry) {
-  DIRSYNC_TRY(changed, TakeRosterEntry(step.transaction, settings.organization_key, signed_entry));
-  if (!changed) return {};
-  const std::string folded = FoldName(PeekRosterEntry(signed_entry.bytes)->site);
-  DIRSYNC_TRY(entry, FindSite(step.transaction, folded));
-  ++generation;
-  if (settings.organization.empty()) settings.organization = entry->organization;
-  BrokerSite& site = sites[folded];
-  const bool new_keys =
-      !site.entry.site.empty() && site.entry.transport_key != entry->transport_key;
-  site_of.erase(site.entry.transport_key);
-  site_of[entry->transport_key] = folded;
-  site.entry = *entry;
-  step.transaction.Delete(storage::JoinKey(folded));
-  static constexpr const char* kKinds[] = {"joined", "revoked", "removed"};
-  Event(step, kKinds[static_cast<int>(entry->state) - 1], entry->site, "",
-        entry->site + (new_keys ? " has new keys; fingerprint " : "; fingerprint ") +
-            Fingerprint(entry->signing_key));
-  if (new_keys) step.transaction.Delete(storage::SessionKey(folded));
-  if (BrokerSession* session = SessionOf(folded);
-      session != nullptr && (entry->state != SiteState::kActive || new_keys))
-    End(step, session->id, ErrorCode::kNotPermitted, "the roster has changed");
-  std::vector<SessionId> waiting;
-  for (const auto& [session, wanted] : door)
-    if (wanted == folded) waiting.push_back(session);
-  for (const SessionId session : waiting) {
-    JoinReply approved{JoinReply::State::kApproved, ErrorCode::kAlreadyApplied, "", {}};
-    DIRSYNC_TRY(entries, ListSignedRoster(step.transaction));
-    entries.resize(std::min<std::size_t>(entries.size(), limits::kRosterPerMessage));
-    approved.roster.entries = std::move(entries);
-    step.Say(session, std::move(approved));
-    door.erase(session);
+  state_->Event(step, "join-refused", join.request.site, "",
+                Printable(join.request.site) + " may not join");
+  for (auto waiter = state_->door.begin(); waiter != state_->door.end();) {
+    if (waiter->second.site != folded || waiter->second.key != join.request.transport_key) {
+      ++waiter;
+      continue;
+    }
+    state_->later.push_back(
+        {waiter->first, Refused(ErrorCode::kNotPermitted, "the request was refused"), true});
+    waiter = state_->door.erase(waiter);
   }
-  for (const auto& [id, session] : sessions)
-    if (!session.site.empty()) step.Say(id, RosterNews{{signed_entry}});
-  SayStreamsToAll(step);
   return {};
 }
 

@@ -1,14 +1,19 @@
-// Greetings: versions, who speaks, copies and restored stores (R18), what is said first.
+// Greetings: versions, who speaks, copies and restored stores (R18), how things stand here.
 #include <algorithm>
 
 #include "broker/core/broker_state.h"
 #include "proto/base/text.h"
-#include "proto/trust/roster.h"
 
 namespace dirsync {
 namespace {
 
-constexpr std::size_t kStreamsPerMessage = 1024;
+constexpr std::size_t kProgramBytes = 128;
+
+std::string VersionsText(const Hello& hello) {
+  return "this broker speaks protocol " + std::to_string(kProtocolMin) + " to " +
+         std::to_string(kProtocolMax) + ", the agent " + std::to_string(hello.version_min) +
+         " to " + std::to_string(hello.version_max);
+}
 
 }  // namespace
 
@@ -17,10 +22,7 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   BrokerSite& site = sites[folded];
   const SessionId id = session.id;
   if (hello.version_min > kProtocolMax || hello.version_max < kProtocolMin) {
-    Refuse(step, id, folded, ErrorCode::kUnknownVersion,
-           "this broker speaks protocol " + std::to_string(kProtocolMin) + " to " +
-               std::to_string(kProtocolMax) + ", the agent " + std::to_string(hello.version_min) +
-               " to " + std::to_string(hello.version_max));
+    Refuse(step, id, folded, ErrorCode::kUnknownVersion, VersionsText(hello));
     return {};
   }
   if (FoldName(hello.site) != folded || hello.organization != site.entry.organization) {
@@ -29,55 +31,71 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
                Printable(hello.organization) + "/" + Printable(hello.site));
     return {};
   }
-  DIRSYNC_TRY(row, step.transaction.Get(storage::SessionKey(folded)));
-  SessionNonces nonces;
-  if (row) {
-    DIRSYNC_TRY(stored, DecodeNonces(*row));
-    nonces = stored;
-  }
-  // Current: what a session went on with last, or what was given since and may not have arrived.
-  const bool known = !nonces.confirmed.is_zero();
-  const bool current = !known || hello.nonce == nonces.confirmed || hello.nonce == nonces.given;
-  if (BrokerSession* other = SessionOf(folded); other != nullptr && other->id != id) {
+  BrokerSession* other = SessionOf(folded);
+  if (other != nullptr && other->id == id) other = nullptr;
+  const Nonce fresh = ids.NextNonce();
+  DIRSYNC_TRY(current, JudgeNonce(step, folded, hello.nonce, other != nullptr, fresh));
+  if (other != nullptr) {
     if (!current) {
       const std::string text = "the store of " + Printable(site.entry.site) + " runs twice: as \"" +
-                               Printable(site.program) + "\" and as \"" + Printable(hello.program) +
-                               "\"";
+                               site.program + "\" and as \"" +
+                               Printable(hello.program, kProgramBytes) + "\"";
       ++refusals[std::string(InfoOf(ErrorCode::kCloned).text)];
-      Event(step, "cloned", site.entry.site, "", text);
+      Warn(step, folded, "cloned", "", text);
       End(step, other->id, ErrorCode::kCloned, text);
       End(step, id, ErrorCode::kCloned, text);
       return {};
     }
     End(step, other->id, ErrorCode::kFenced, "a newer session of this site took its place");
   }
-  nonces.given = ids.NextNonce();
-  // A store that was put back must not go on as it was: nothing it shows from now on is current
-  // but what it is given here.
-  if (!current) nonces.confirmed = nonces.given;
-  step.transaction.Put(storage::SessionKey(folded), EncodeNonces(nonces));
-  const bool restored = known && !current;
-  if (restored)
-    Event(step, "restored", site.entry.site, "",
-          "the store of " + Printable(site.entry.site) +
-              " was put back from a copy: its streams begin a new epoch");
+  if (!current)
+    Warn(step, folded, "restored", "",
+         "the store of " + Printable(site.entry.site) +
+             " was put back from a copy: its streams begin a new epoch");
+  // What it read before, if it greets once more, it asks for again.
+  const auto reads = session.reads;
+  for (const auto& [number, stream] : reads)
+    if (const auto reader = stream->readers.find(folded); reader != stream->readers.end())
+      Detach(*stream, reader->second);
   session.site = folded;
   session.credit = 0;
   session.confirmed = false;
   site.session = id;
   site.since = step.now;
-  site.program = hello.program;
+  site.program = Printable(hello.program, kProgramBytes);
   ++site.sessions;
-  Welcome welcome = MakeWelcome(site.entry.site);
-  welcome.nonce = nonces.given;
-  welcome.restored = restored;
-  step.Say(id, std::move(welcome));
+  SayWelcome(step, id, folded, fresh, !current);
   DIRSYNC_CHECK(SayRoster(step, id));
-  SayStreamsToAll(step);
+  SayStreams(step, session);
+  NewsOf(folded);
   return {};
 }
 
-// The first thing that a session does shows that it has stored what WELCOME gave.
+// Whether the nonce shown is one that the site may have: that of the last WELCOME, or the one that
+// it is known to have stored before (a WELCOME may be lost). `fresh` is what it is given now; not
+// so if it is a copy of a store that lives, `beside` its session.
+Result<bool> Broker::State::JudgeNonce(BrokerStep& step, const std::string& folded,
+                                       const Nonce& nonce, bool beside, const Nonce& fresh) {
+  DIRSYNC_TRY(row, step.transaction.Get(storage::SessionKey(folded)));
+  SessionNonces nonces;
+  if (row) {
+    DIRSYNC_TRY(stored, DecodeNonces(*row));
+    nonces = stored;
+  }
+  const bool shown = !nonce.is_zero() && nonce == nonces.given;
+  if (shown) nonces.confirmed = nonces.given;
+  const bool known = !nonces.confirmed.is_zero();
+  const bool current = !known || nonce == nonces.confirmed;
+  if (!current && beside) return false;
+  nonces.given = fresh;
+  // A store that was put back must not go on as it was: nothing it shows from now on is current
+  // but what it is given here.
+  if (!current) nonces.confirmed = fresh;
+  step.transaction.Put(storage::SessionKey(folded), EncodeNonces(nonces));
+  return current;
+}
+
+// What a session does shows that it has stored what WELCOME gave.
 Result<> Broker::State::Confirm(BrokerStep& step, BrokerSession& session) {
   if (session.confirmed || session.site.empty()) return {};
   session.confirmed = true;
@@ -89,54 +107,34 @@ Result<> Broker::State::Confirm(BrokerStep& step, BrokerSession& session) {
   return {};
 }
 
-Welcome Broker::State::MakeWelcome(const std::string& site) const {
+// Readers that find no room in WELCOME are told as ACKs behind it.
+void Broker::State::SayWelcome(BrokerStep& step, SessionId id, const std::string& folded,
+                               const Nonce& nonce, bool restored) const {
   Welcome welcome;
+  welcome.version = kProtocolMax;
+  welcome.nonce = nonce;
+  welcome.restored = restored;
   welcome.message_bytes_max = limits::kMessageBytes;
   welcome.window_bytes = settings.window_bytes;
   welcome.heartbeat_seconds = settings.heartbeat_seconds;
+  std::vector<Ack> others;
+  std::uint64_t weight = 0;
   for (const auto& [name, stream] : streams) {
-    if (FoldName(name.site) != FoldName(site)) continue;
+    if (stream.producer != folded) continue;
     Welcome::Log log{name, stream.log.incarnation, stream.log.tail, 0, {}};
-    if (stream.log.batches > 0) log.first = stream.log.base.sequence + 1;
-    for (const auto& [folded, reader] : stream.readers)
-      log.readers.push_back({reader.site, reader.hold.acked, !reader.hold.holds});
+    if (stream.log.batches() > 0) log.first = stream.log.base.sequence + 1;
+    for (const auto& [reader_site, reader] : stream.readers) {
+      weight += reader.site.size() + 96;
+      if (weight < limits::kPartBytes) {
+        log.readers.push_back({reader.site, reader.hold.acked, !reader.hold.holds});
+      } else {
+        others.push_back({name, reader.site, reader.hold.acked, {}, !reader.hold.holds});
+      }
+    }
     welcome.produced.push_back(std::move(log));
   }
-  return welcome;
-}
-
-void Broker::State::SayStreams(BrokerStep& step, SessionId session) const {
-  const auto found = sessions.find(session);
-  if (found == sessions.end()) return;
-  Streams message;
-  for (const auto& [name, stream] : streams) {
-    const std::string producer = FoldName(name.site);
-    if (producer == found->second.site) continue;
-    const auto site = sites.find(producer);
-    if (site == sites.end() || site->second.entry.state != SiteState::kActive) continue;
-    message.logs.push_back(
-        {name, stream.log.incarnation, stream.log.tail, site->second.session != 0});
-    if (message.logs.size() < kStreamsPerMessage) continue;
-    step.Say(session, std::exchange(message, {}));
-  }
-  step.Say(session, std::move(message));
-}
-
-void Broker::State::SayStreamsToAll(BrokerStep& step) const {
-  for (const auto& [id, session] : sessions)
-    if (!session.site.empty()) SayStreams(step, id);
-}
-
-Result<> Broker::State::SayRoster(BrokerStep& step, SessionId session) const {
-  DIRSYNC_TRY(entries, ListSignedRoster(step.transaction));
-  RosterNews news;
-  for (SignedRosterEntry& entry : entries) {
-    news.entries.push_back(std::move(entry));
-    if (news.entries.size() < limits::kRosterPerMessage) continue;
-    step.Say(session, std::exchange(news, {}));
-  }
-  step.Say(session, std::move(news));
-  return {};
+  step.Say(id, std::move(welcome));
+  for (Ack& ack : others) step.Say(id, std::move(ack));
 }
 
 }  // namespace dirsync

@@ -8,23 +8,24 @@ namespace {
 
 constexpr std::uint32_t kRetrySeconds = 5;
 
-}  // namespace
-
-bool Broker::State::IsFull() const {
-  std::uint64_t kept = 0;
-  for (const auto& [name, stream] : streams) kept += stream.log.total - stream.log.base_total;
-  return kept >= settings.log_bytes_max;
+bool IsRefusal(PublishOutcome outcome) {
+  return outcome != PublishOutcome::kStored && outcome != PublishOutcome::kDuplicate;
 }
 
-// Only a site's own streams, signed by its own key.
-bool Broker::State::MayPublish(const BrokerSession& session, const Publish& publish) {
+}  // namespace
+
+// Only own streams, and only what this site has signed; who signed what is in the header.
+bool Broker::State::MayPublish(const BrokerSession& session, const Publish& publish,
+                               const BrokerStream* known) {
   const RosterEntry& entry = sites[session.site].entry;
-  if (publish.stream.organization != entry.organization || !publish.payload ||
-      FoldName(publish.stream.site) != session.site)
-    return false;
-  if (StreamOf(publish.stream) == nullptr) {
+  if (publish.stream.organization != entry.organization || !publish.payload) return false;
+  if (known != nullptr) {
+    if (known->producer != session.site) return false;
+  } else {
+    if (FoldName(publish.stream.site) != session.site || publish.stream.instance.empty())
+      return false;
     std::size_t own = 0;
-    for (const auto& [name, stream] : streams) own += FoldName(name.site) == session.site ? 1 : 0;
+    for (const auto& [name, stream] : streams) own += stream.producer == session.site ? 1 : 0;
     if (own >= limits::kStreamsPerSite) return false;
   }
   const auto header = PeekBatch(*publish.payload);
@@ -34,88 +35,107 @@ bool Broker::State::MayPublish(const BrokerSession& session, const Publish& publ
 Result<> Broker::State::TakePublish(BrokerStep& step, BrokerSession& session,
                                     const Publish& publish) {
   BrokerStream* known = StreamOf(publish.stream);
-  std::optional<PublishOutcome> refused;
-  if (!MayPublish(session, publish)) {
-    refused = PublishOutcome::kUnauthorized;
-  } else if (read_only) {
-    refused = PublishOutcome::kReadOnly;
-  } else if (IsFull()) {
-    refused = PublishOutcome::kQuota;
-  }
-  if (refused) {
-    ++refusals[std::string(PublishOutcomeName(*refused))];
-    if (known != nullptr) ++known->rejected[*refused];
-    const bool later = *refused != PublishOutcome::kUnauthorized;
+  if (!MayPublish(session, publish, known)) {
+    const std::string outcome(PublishOutcomeName(PublishOutcome::kUnauthorized));
+    CountRefused(step, session, outcome, publish.stream, "PUBLISH of what is not its own");
+    if (known != nullptr && known->producer == session.site)
+      ++known->rejected[PublishOutcome::kUnauthorized];
     step.Say(session.id,
-             Published{publish.stream, publish.position, *refused, 0, later ? kRetrySeconds : 0});
+             Published{publish.stream, publish.position, PublishOutcome::kUnauthorized});
     return {};
   }
+  if (known != nullptr) return Store(step, session, publish, *known);
   // A stream is remembered only once something of it is stored.
   BrokerStream fresh;
-  if (known == nullptr) {
-    fresh.log.stream = publish.stream;
-    for (const auto& [name, stream] : streams)
-      fresh.log.number = std::max(fresh.log.number, stream.log.number);
-    ++fresh.log.number;
-  }
-  BrokerStream& stream = known != nullptr ? *known : fresh;
-  const LogState before = stream.log;
-  DIRSYNC_TRY(answer, StreamLog::Append(step.transaction, stream.log, publish,
-                                        ids.NextIncarnationId(), step.now));
-  CountPublish(step, stream, before, publish, answer.outcome);
-  const bool begins =
-      before.tail.epoch != stream.log.tail.epoch || before.incarnation != stream.log.incarnation;
-  if (known == nullptr && answer.outcome == PublishOutcome::kStored)
-    streams.emplace(publish.stream, std::move(fresh));
-  step.Say(session.id, std::move(answer));
-  // Readers that stopped before a fork, or wait for a lost log, look again.
-  if (begins) SayStreamsToAll(step);
+  fresh.log.stream = publish.stream;
+  fresh.log.number = last_number + 1;
+  fresh.producer = session.site;
+  DIRSYNC_CHECK(Store(step, session, publish, fresh));
+  if (fresh.log.tail.epoch.counter == 0) return {};
+  last_number = fresh.log.number;
+  streams.emplace(publish.stream, std::move(fresh));
+  news.insert(publish.stream);
   return {};
 }
 
-void Broker::State::CountPublish(BrokerStep& step, BrokerStream& stream, const LogState& before,
-                                 const Publish& publish, PublishOutcome outcome) {
-  const std::string site = Printable(publish.stream.site);
-  const std::string name = publish.stream.ToString();
-  const std::string at = std::to_string(publish.position.sequence);
+Result<> Broker::State::Store(BrokerStep& step, BrokerSession& session, const Publish& publish,
+                              BrokerStream& stream) {
+  if (IsFull()) DIRSYNC_CHECK(MakeRoom(step));
+  const LogState before = stream.log;
+  // What is there already is a repeat, even where nothing more is taken: so it is judged first.
+  storage::Transaction append(step.transaction);
+  DIRSYNC_TRY(answer,
+              StreamLog::Append(append, stream.log, publish, ids.NextIncarnationId(), step.now));
   ++stream.received;
-  if (outcome == PublishOutcome::kDuplicate) {
+  if (answer.outcome == PublishOutcome::kStored && (read_only || IsFull())) {
+    stream.log = before;
+    answer.outcome = read_only ? PublishOutcome::kReadOnly : PublishOutcome::kQuota;
+    answer.retry_seconds = kRetrySeconds;
+  }
+  if (answer.outcome == PublishOutcome::kStored) {
+    step.transaction.Absorb(append);
+    const auto header = PeekBatch(*publish.payload);
+    const std::uint64_t size = publish.payload->size();
+    ++stream.stored;
+    stream.stored_bytes += size;
+    stream.stored_changes += header->changes;
+    log_bytes += stream.log.bytes();
+    log_bytes -= before.bytes();
+    recent.Put(stream.log.number, publish.position, publish.payload);
+    CountMinute(stream, step.now, header->changes, size);
+    TellBegun(step, before, stream);
+    Wake(stream);
+  } else if (answer.outcome == PublishOutcome::kDuplicate) {
     ++stream.duplicates;
-    return;
   }
-  if (outcome != PublishOutcome::kStored) {
-    ++stream.rejected[outcome];
-    ++refusals[std::string(PublishOutcomeName(outcome))];
-    if (outcome == PublishOutcome::kConflict || outcome == PublishOutcome::kFenced)
-      Event(step, "refused", site, name, std::string(PublishOutcomeName(outcome)) + " at " + at);
-    return;
+  if (IsRefusal(answer.outcome)) {
+    ++stream.rejected[answer.outcome];
+    CountRefused(step, session, std::string(PublishOutcomeName(answer.outcome)), publish.stream,
+                 "PUBLISH of " + std::to_string(publish.position.sequence));
   }
-  const auto header = PeekBatch(*publish.payload);
-  ++stream.stored;
-  stream.stored_bytes += publish.payload->size();
-  stream.stored_changes += header->changes;
-  CountMinute(stream, step.now, header->changes, publish.payload->size());
-  if (before.incarnation != stream.log.incarnation)
-    Event(step, "new-incarnation", site, name,
-          before.tail.epoch.counter == 0
-              ? "the log begins at " + at
-              : "the log stood at " + std::to_string(before.tail.sequence) +
-                    " and begins anew at " + at);
-  if (before.tail.epoch.counter != 0 && before.tail.epoch != publish.position.epoch)
-    Event(step, "new-epoch", site, name,
-          "epoch " + std::to_string(publish.position.epoch.counter) + " follows epoch " +
-              std::to_string(before.tail.epoch.counter));
+  step.Say(session.id, std::move(answer));
+  return {};
+}
+
+// A log that began, or began anew, and a new epoch: readers that stopped before a fork, or wait for
+// a lost log, look again.
+void Broker::State::TellBegun(BrokerStep& step, const LogState& before, BrokerStream& stream) {
+  const LogState& log = stream.log;
+  const std::string name = log.stream.ToString();
+  if (before.incarnation != log.incarnation) {
+    const std::string at = std::to_string(log.tail.sequence);
+    Note(step, stream.producer, "new-incarnation", name,
+         before.tail.epoch.counter == 0
+             ? "the log begins at " + at
+             : "the log stood at " + std::to_string(before.tail.sequence) + " and begins anew at " +
+                   at);
+    // Where it begins is said to be held by all, or by nobody: who is behind it takes a full copy.
+    for (auto& [site, reader] : stream.readers) {
+      if (!reader.hold.holds || !Behind(reader.hold.from, log.base)) continue;
+      reader.hold.holds = false;
+      StoreHold(step, stream, reader);
+    }
+  }
+  if (before.tail.epoch.counter != 0 && before.tail.epoch != log.tail.epoch)
+    Note(step, stream.producer, "new-epoch", name,
+         "epoch " + std::to_string(log.tail.epoch.counter) + " follows epoch " +
+             std::to_string(before.tail.epoch.counter));
+  if (before.tail.epoch.counter == 0) return;  // not in `streams` yet
+  if (before.incarnation != log.incarnation || before.tail.epoch != log.tail.epoch)
+    news.insert(log.stream);
 }
 
 Result<> Broker::State::TakeFetch(BrokerStep& step, BrokerSession& session, const Fetch& fetch) {
   const BrokerStream* stream = StreamOf(fetch.stream);
-  if (stream != nullptr && FoldName(fetch.stream.site) == session.site) {
+  if (stream != nullptr && stream->producer == session.site) {
     DIRSYNC_TRY(batch, StreamLog::Find(step.transaction, stream->log, fetch.position));
     if (batch) {
       step.Say(session.id, dirsync::Deliver{fetch.stream, stream->log.incarnation, batch->position,
                                             batch->payload});
       return {};
     }
+  } else {
+    CountRefused(step, session, "FETCH", fetch.stream, "of a stream that is not its own");
   }
   step.Say(session.id, Nack{fetch.stream, fetch.position, ErrorCode::kNotFound, "not in the log"});
   return {};

@@ -1,4 +1,4 @@
-// Readers: subscriptions, deliveries within credit, acks.
+// Readers: who is registered, where each of them stands, what it has acked.
 #include <algorithm>
 
 #include "broker/core/broker_state.h"
@@ -7,10 +7,12 @@
 namespace dirsync {
 namespace {
 
-constexpr std::uint64_t kTurnBytes = 1 * limits::kMiB;  // of one stream, before the next has a turn
-
-bool Behind(const Position& a, const Position& b) {
-  return Version{a.epoch.counter, a.sequence} < Version{b.epoch.counter, b.sequence};
+// nullopt: of storage; the loop must stop.
+std::optional<SubscribeOutcome> OutcomeOf(const Error& error) {
+  if (error.code == ErrorCode::kNeedsRanges) return SubscribeOutcome::kNeedsRanges;
+  if (error.code == ErrorCode::kLogTruncated) return SubscribeOutcome::kTruncated;
+  if (error.code == ErrorCode::kFork) return SubscribeOutcome::kFork;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -21,13 +23,14 @@ void Broker::State::StoreHold(BrokerStep& step, const BrokerStream& stream,
                        EncodeHold(reader.hold));
 }
 
-// Registered at its first word; from then on its ack holds the log (B13).
+// Registered at its first word; from then on the log is kept for it (B13).
 BrokerReader& Broker::State::ReaderOf(BrokerStep& step, BrokerStream& stream,
                                       const std::string& site) {
   const auto [found, is_new] = stream.readers.try_emplace(site);
   BrokerReader& reader = found->second;
   if (is_new) {
     reader.site = sites[site].entry.site;
+    reader.moved = step.now;
     reader.hold = {reader.site, {}, stream.log.tail, stream.log.total, step.now, true};
     StoreHold(step, stream, reader);
   }
@@ -36,49 +39,55 @@ BrokerReader& Broker::State::ReaderOf(BrokerStep& step, BrokerStream& stream,
 
 Result<> Broker::State::TakeSubscribe(BrokerStep& step, BrokerSession& session,
                                       const Subscribe& subscribe) {
-  Subscribed answer{subscribe.stream, SubscribeOutcome::kNotFound, {}, {}};
   BrokerStream* stream = StreamOf(subscribe.stream);
-  const auto producer = sites.find(FoldName(subscribe.stream.site));
-  if (stream == nullptr || FoldName(subscribe.stream.site) == session.site ||
-      producer == sites.end() || producer->second.entry.state != SiteState::kActive) {
-    if (stream != nullptr) ++refusals["SUBSCRIBE"];
-    step.Say(session.id, std::move(answer));
+  if (stream == nullptr || stream->producer == session.site || !IsActive(stream->producer)) {
+    if (stream != nullptr)
+      CountRefused(step, session, "SUBSCRIBE", subscribe.stream,
+                   stream->producer == session.site ? "its own stream"
+                                                    : "its producer is not an active site");
+    step.Say(session.id, Subscribed{subscribe.stream, SubscribeOutcome::kNotFound, {}, {}});
     return {};
   }
-  answer.incarnation = stream->log.incarnation;
-  answer.tail = stream->log.tail;
   BrokerReader& reader = ReaderOf(step, *stream, session.site);
-  reader.session = 0;
-  auto batches = StreamLog::Read(step.transaction, stream->log, subscribe.cursor, 0);
-  if (batches) {
-    answer.outcome = SubscribeOutcome::kGoesOn;
-    reader.session = session.id;
-    reader.sent = subscribe.cursor;
-    DIRSYNC_TRY(mark, StreamLog::Mark(step.transaction, stream->log, subscribe.cursor));
-    reader.hold.holds = true;
+  Detach(*stream, reader);
+  reader.moved = step.now;
+  SubscribeOutcome outcome = SubscribeOutcome::kGoesOn;
+  auto mark = StreamLog::Stand(step.transaction, stream->log, subscribe.cursor);
+  if (mark) {
     // Where the reader is, it says itself: its store may have been put back.
-    reader.hold.acked = subscribe.cursor;
-    reader.hold.from = subscribe.cursor;
-    if (mark) reader.hold.total = mark->total;
-    reader.refused.reset();
-  } else if (batches.error().code == ErrorCode::kNeedsRanges) {
-    answer.outcome = SubscribeOutcome::kNeedsRanges;
-    // What comes from now on is kept until it has its full copy.
-    reader.hold.from = stream->log.tail;
-    reader.hold.total = stream->log.total;
+    reader.hold.acked = reader.hold.from = subscribe.cursor;
+    reader.hold.total = mark->total;
     reader.hold.holds = true;
-  } else if (batches.error().code == ErrorCode::kLogTruncated) {
-    answer.outcome = SubscribeOutcome::kTruncated;
-  } else if (batches.error().code == ErrorCode::kFork) {
-    answer.outcome = SubscribeOutcome::kFork;
-    Event(step, "fork", reader.site, subscribe.stream.ToString(), batches.error().message);
+    reader.refused.reset();
+    reader.sent = subscribe.cursor;
+    Attach(*stream, reader, session);
+  } else if (const auto refused = OutcomeOf(mark.error()); refused) {
+    outcome = *refused;
+    SubscribeRefused(step, *stream, reader, outcome, mark.error().message);
   } else {
-    return std::unexpected(batches.error());
+    return std::unexpected(mark.error());
   }
-  if (answer.outcome != SubscribeOutcome::kGoesOn) reader.refused = answer.outcome;
   StoreHold(step, *stream, reader);
-  step.Say(session.id, std::move(answer));
+  step.Say(session.id,
+           Subscribed{subscribe.stream, outcome, stream->log.incarnation, stream->log.tail});
   return {};
+}
+
+void Broker::State::SubscribeRefused(BrokerStep& step, BrokerStream& stream, BrokerReader& reader,
+                                     SubscribeOutcome outcome, const std::string& text) {
+  reader.refused = outcome;
+  const std::string site = FoldName(reader.site);
+  const std::string name = stream.log.stream.ToString();
+  if (outcome == SubscribeOutcome::kFork) Warn(step, site, "fork", name, text);
+  if (outcome == SubscribeOutcome::kTruncated) Warn(step, site, "log-behind", name, text);
+  if (outcome != SubscribeOutcome::kNeedsRanges) return;
+  // What comes from now on is kept until it has its full copy; what is kept for that already, stays
+  // so: it may be asking again in the middle of one.
+  const bool kept = reader.hold.holds && !Behind(reader.hold.from, stream.log.base);
+  if (kept) return;
+  reader.hold.from = stream.log.tail;
+  reader.hold.total = stream.log.total;
+  reader.hold.holds = true;
 }
 
 Result<> Broker::State::TakeUnsubscribe(BrokerStep& step, BrokerSession& session,
@@ -87,7 +96,7 @@ Result<> Broker::State::TakeUnsubscribe(BrokerStep& step, BrokerSession& session
   if (stream == nullptr) return {};
   const auto reader = stream->readers.find(session.site);
   if (reader == stream->readers.end()) return {};
-  reader->second.session = 0;
+  Detach(*stream, reader->second);
   if (!message.forget) return {};
   step.transaction.Delete(storage::LogReaderKey(stream->log.number, session.site));
   stream->readers.erase(reader);
@@ -96,32 +105,42 @@ Result<> Broker::State::TakeUnsubscribe(BrokerStep& step, BrokerSession& session
 
 Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const Ack& ack) {
   BrokerStream* stream = StreamOf(ack.stream);
-  if (stream == nullptr || FoldName(ack.stream.site) == session.site) {
-    ++refusals["ACK"];
+  if (stream == nullptr || stream->producer == session.site || !IsActive(stream->producer)) {
+    CountRefused(step, session, "ACK", ack.stream, "of no stream that it reads");
     return {};
   }
   BrokerReader& reader = ReaderOf(step, *stream, session.site);
-  reader.last_ack = step.now;
-  if (Behind(stream->log.tail, ack.position)) {
-    // Of what came by file, or invented: the log learns of it when its producer tells it.
-    ++refusals["ACK_AHEAD"];
-  } else if (Behind(reader.hold.acked, ack.position)) {
-    DIRSYNC_TRY(mark, StreamLog::Mark(step.transaction, stream->log, ack.position));
-    if (mark) {
-      reader.hold.acked = ack.position;
-      if (Behind(reader.hold.from, ack.position)) {
-        reader.hold.from = ack.position;
-        reader.hold.total = mark->total;
-      }
-      StoreHold(step, *stream, reader);
-    } else if (!Behind(ack.position, stream->log.base)) {
-      ++refusals["ACK_UNKNOWN"];
-    }
+  ReaderHold& hold = reader.hold;
+  const LogState& log = stream->log;
+  if (Behind(log.tail, ack.position)) {
+    // The log learns of it when its producer tells it; until then nobody can say what it is.
+    CountRefused(step, session, "ACK_AHEAD", ack.stream,
+                 "acks " + std::to_string(ack.position.sequence) + ", the log ends at " +
+                     std::to_string(log.tail.sequence));
+    return {};
   }
-  if (BrokerSession* producer = SessionOf(FoldName(ack.stream.site)); producer != nullptr) {
+  DIRSYNC_TRY(mark, StreamLog::Mark(step.transaction, log, ack.position));
+  if (!mark && Behind(log.base, ack.position)) {
+    CountRefused(step, session, "ACK_UNKNOWN", ack.stream,
+                 "acks another batch " + std::to_string(ack.position.sequence));
+    return {};
+  }
+  reader.last_ack = step.now;
+  if (mark && Behind(hold.acked, ack.position)) {
+    hold.acked = ack.position;
+    reader.moved = step.now;
+    const bool back = !hold.holds && log.total - mark->total <= settings.reader_bytes_max;
+    if (back || Behind(hold.from, ack.position)) {
+      hold.from = ack.position;
+      hold.total = mark->total;
+    }
+    hold.holds = hold.holds || back;
+    StoreHold(step, *stream, reader);
+  }
+  if (BrokerSession* producer = SessionOf(stream->producer); producer != nullptr) {
     Ack forwarded = ack;
     forwarded.reader = reader.site;
-    forwarded.needs_ranges = false;
+    forwarded.needs_ranges = !hold.holds;
     step.Say(producer->id, std::move(forwarded));
   }
   return {};
@@ -129,60 +148,18 @@ Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const 
 
 Result<> Broker::State::TakeNack(BrokerStep& step, BrokerSession& session, const Nack& nack) {
   BrokerStream* stream = StreamOf(nack.stream);
-  if (stream == nullptr) return {};
-  const auto reader = stream->readers.find(session.site);
-  if (reader == stream->readers.end()) return {};
-  ++reader->second.nacks;
-  reader->second.session = 0;
-  Event(step, "nack", reader->second.site, nack.stream.ToString(),
-        std::string(InfoOf(nack.code).text) + " at " + std::to_string(nack.position.sequence) +
-            ": " + Printable(nack.text));
-  return {};
-}
-
-// What the session's credit allows, of each of its streams a turn. Whether something is left that
-// only `bytes` held back.
-Result<bool> Broker::State::Deliver(const storage::ReadView& view, BrokerSession& session,
-                                    std::uint64_t& bytes, std::vector<Outgoing>& out) {
-  bool left = false;
-  for (auto& [name, stream] : streams) {
-    const auto found = stream.readers.find(session.site);
-    if (found == stream.readers.end() || found->second.session != session.id) continue;
-    BrokerReader& reader = found->second;
-    if (reader.sent == stream.log.tail) continue;
-    const std::uint64_t room = std::min({session.credit, bytes, kTurnBytes});
-    if (room == 0) return bytes == 0;
-    auto batches = StreamLog::Read(view, stream.log, reader.sent, room);
-    if (!batches) {
-      // The log began anew under it: it must say where it stands.
-      if (batches.error().code == ErrorCode::kCorrupt || batches.error().code == ErrorCode::kIo)
-        return std::unexpected(batches.error());
-      reader.session = 0;
-      out.push_back(
-          {session.id,
-           Subscribed{name, SubscribeOutcome::kTruncated, stream.log.incarnation, stream.log.tail},
-           false});
-      continue;
-    }
-    for (LogBatch& batch : *batches) {
-      const std::uint64_t size = batch.payload->size();
-      session.credit -= std::min(session.credit, size);
-      bytes -= std::min(bytes, size);
-      ++reader.delivered;
-      if (Behind(reader.furthest, batch.position)) {
-        reader.furthest = batch.position;
-      } else {
-        ++reader.redelivered;
-      }
-      reader.sent = batch.position;
-      out.push_back(
-          {session.id,
-           dirsync::Deliver{name, stream.log.incarnation, batch.position, std::move(batch.payload)},
-           false});
-    }
-    left = left || (reader.sent != stream.log.tail && session.credit > 0);
+  const bool reads = stream != nullptr && stream->readers.contains(session.site);
+  if (!reads) {
+    CountRefused(step, session, "NACK", nack.stream, "of no stream that it reads");
+    return {};
   }
-  return left;
+  BrokerReader& reader = stream->readers.at(session.site);
+  ++reader.nacks;
+  Detach(*stream, reader);
+  Warn(step, session.site, "nack", nack.stream.ToString(),
+       std::string(InfoOf(nack.code).text) + " at " + std::to_string(nack.position.sequence) +
+           ": " + Printable(nack.text));
+  return {};
 }
 
 }  // namespace dirsync

@@ -8,19 +8,22 @@ Result<> Broker::State::TakeGetRange(BrokerStep& step, BrokerSession& session,
                                      const GetRange& message) {
   dirsync::Range refusal{message.stream, "", message.request, ErrorCode::kNotFound, "", nullptr};
   BrokerStream* stream = StreamOf(message.stream);
-  if (stream == nullptr || FoldName(message.stream.site) == session.site) {
+  if (stream == nullptr || stream->producer == session.site || !IsActive(stream->producer)) {
+    if (stream != nullptr)
+      CountRefused(step, session, "GET_RANGE", message.stream, "of no stream that it reads");
     refusal.text = "no such stream to read";
     step.Say(session.id, std::move(refusal));
     return {};
   }
-  BrokerSession* producer = SessionOf(FoldName(message.stream.site));
+  // Registered from here on: what follows the range will be there.
+  BrokerReader& reader = ReaderOf(step, *stream, session.site);
+  BrokerSession* producer = SessionOf(stream->producer);
   if (producer == nullptr) {
     refusal.code = ErrorCode::kUnreachable;
     refusal.text = Printable(message.stream.site) + " is not connected";
     step.Say(session.id, std::move(refusal));
     return {};
   }
-  BrokerReader& reader = ReaderOf(step, *stream, session.site);
   reader.range_request = message.request;
   GetRange forwarded = message;
   forwarded.reader = reader.site;
@@ -32,12 +35,16 @@ Result<> Broker::State::TakeGetRange(BrokerStep& step, BrokerSession& session,
 Result<> Broker::State::TakeRange(BrokerStep& step, BrokerSession& session,
                                   const dirsync::Range& message) {
   BrokerStream* stream = StreamOf(message.stream);
-  if (stream == nullptr || FoldName(message.stream.site) != session.site) {
-    ++refusals["RANGE"];
+  if (stream == nullptr || stream->producer != session.site) {
+    CountRefused(step, session, "RANGE", message.stream, "of a stream that is not its own");
     return {};
   }
   const auto found = stream->readers.find(FoldName(message.reader));
-  if (found == stream->readers.end() || found->second.range_request != message.request) return {};
+  if (found == stream->readers.end() || found->second.range_request != message.request) {
+    // It asked again, or went away: late, and not wrong.
+    ++refusals["RANGE_LATE"];
+    return {};
+  }
   BrokerSession* reader = SessionOf(found->first);
   found->second.range_request.reset();
   if (reader == nullptr) return {};
@@ -48,6 +55,21 @@ Result<> Broker::State::TakeRange(BrokerStep& step, BrokerSession& session,
   return {};
 }
 
+// The producer went away with requests under way: who waits for it need not wait for a timer.
+void Broker::State::FailRanges(const std::string& folded_producer) {
+  for (auto& [name, stream] : streams) {
+    if (stream.producer != folded_producer) continue;
+    for (auto& [site, reader] : stream.readers) {
+      if (!reader.range_request) continue;
+      if (const BrokerSession* session = SessionOf(site); session != nullptr)
+        later.push_back(
+            {session->id, dirsync::Range{name, "", *reader.range_request, ErrorCode::kUnreachable,
+                                         Printable(name.site) + " is not connected", nullptr}});
+      reader.range_request.reset();
+    }
+  }
+}
+
 Result<> Broker::State::TakeAdmin(BrokerStep& step, BrokerSession& session,
                                   const AdminRequest& message) {
   if (FoldName(message.signer) != session.site) {
@@ -55,17 +77,22 @@ Result<> Broker::State::TakeAdmin(BrokerStep& step, BrokerSession& session,
            "a request in the name of " + Printable(message.signer));
     return {};
   }
+  const auto refuse = [&](ErrorCode code, std::string text) {
+    step.Say(session.id, AdminReply{message.target, message.signer, message.nonce, true, code,
+                                    std::move(text)});
+  };
   BrokerSession* target = SessionOf(FoldName(message.target));
   if (target == nullptr) {
-    step.Say(session.id,
-             AdminReply{message.target, message.signer, message.nonce, true,
-                        ErrorCode::kUnreachable, Printable(message.target) + " is not connected"});
+    refuse(ErrorCode::kUnreachable, Printable(message.target) + " is not connected");
+    return {};
+  }
+  if (message.expires < step.now) {
+    refuse(ErrorCode::kExpired, "the request is too old");
     return {};
   }
   std::string words;
-  for (const std::string& word : message.words) words += " " + Printable(word);
-  Event(step, "request", sites[session.site].entry.site, "",
-        "asks " + Printable(message.target) + ":" + words);
+  for (const std::string& word : message.words) words += " " + Printable(word, 128);
+  Note(step, session.site, "request", "", "asks " + Printable(message.target) + ":" + words);
   step.Say(target->id, message);
   return {};
 }
@@ -73,7 +100,8 @@ Result<> Broker::State::TakeAdmin(BrokerStep& step, BrokerSession& session,
 Result<> Broker::State::TakeAdminReply(BrokerStep& step, BrokerSession& session,
                                        const AdminReply& message) {
   if (FoldName(message.target) != session.site) {
-    ++refusals["ADMIN_REPLY"];
+    Refuse(step, session.id, session.site, ErrorCode::kNotPermitted,
+           "an answer in the name of " + Printable(message.target));
     return {};
   }
   if (BrokerSession* signer = SessionOf(FoldName(message.signer)); signer != nullptr)

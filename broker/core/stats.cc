@@ -12,10 +12,6 @@ constexpr Duration kMinute = std::chrono::minutes(1);
 
 Instant MinuteOf(Instant time) { return Instant(time.time_since_epoch() / kMinute * kMinute); }
 
-bool Behind(const Position& a, const Position& b) {
-  return Version{a.epoch.counter, a.sequence} < Version{b.epoch.counter, b.sequence};
-}
-
 // What a site's agent says of the instance that writes, or reads, this stream.
 std::optional<InstanceReport> ReportOf(const std::map<std::string, BrokerSite>& sites,
                                        const std::string& site, const StreamName& stream,
@@ -27,11 +23,16 @@ std::optional<InstanceReport> ReportOf(const std::map<std::string, BrokerSite>& 
   return std::nullopt;
 }
 
+// Where its lag begins: what it acked, or where it was registered.
+const Position& Reached(const BrokerReader& reader) {
+  return reader.hold.acked.epoch.counter != 0 ? reader.hold.acked : reader.hold.from;
+}
+
 std::uint64_t LagBatches(const BrokerStream& stream, const BrokerReader& reader) {
   const Position& tail = stream.log.tail;
-  const Position& acked = reader.hold.acked;
-  if (!Behind(acked, tail)) return 0;
-  return acked.epoch == tail.epoch ? tail.sequence - acked.sequence : stream.log.batches;
+  const Position& reached = Reached(reader);
+  if (!Behind(reached, tail)) return 0;
+  return reached.epoch == tail.epoch ? tail.sequence - reached.sequence : stream.log.batches();
 }
 
 // When the log is full if it grows as it did in the last hour; zero: not in sight.
@@ -56,10 +57,14 @@ void Broker::State::CountMinute(BrokerStream& stream, Instant now, std::uint64_t
   MinutePoint& point = stream.minutes.back();
   point.changes += changes;
   point.bytes += bytes;
+}
+
+void Broker::State::CountWaiting(BrokerStream& stream, Instant now) {
+  CountMinute(stream, now, 0, 0);
   std::uint64_t waiting = 0;
   for (const auto& [site, reader] : stream.readers)
     waiting = std::max(waiting, LagBatches(stream, reader));
-  point.waiting = waiting;
+  stream.minutes.back().waiting = waiting;
 }
 
 std::vector<BrokerEvent> Broker::EventsAfter(std::uint64_t number) const {
@@ -75,22 +80,26 @@ std::vector<BrokerEvent> Broker::EventsAfter(std::uint64_t number) const {
 ReaderStats Broker::State::StatsOf(const storage::ReadView& view, const BrokerStream& stream,
                                    const std::string& folded, const BrokerReader& reader) const {
   ReaderStats out;
-  out.site = reader.site;
   const auto site = sites.find(folded);
+  out.site = reader.site;
   out.connected = site != sites.end() && site->second.session != 0;
   out.acked = reader.hold.acked;
   out.delivered = reader.sent.sequence;
   out.lag_batches = LagBatches(stream, reader);
   if (out.lag_batches > 0) {
-    out.lag_bytes = stream.log.total - std::min(stream.log.total, reader.hold.total);
-    auto oldest = StreamLog::After(view, stream.log, reader.hold.acked);
-    if (oldest && *oldest) out.oldest_unacked = (*oldest)->time;
+    const Position& reached = Reached(reader);
+    out.lag_bytes = stream.log.bytes();
+    if (auto mark = StreamLog::Mark(view, stream.log, reached); mark && *mark)
+      out.lag_bytes = stream.log.total - (*mark)->total;
+    if (auto oldest = StreamLog::After(view, stream.log, reached); oldest && *oldest)
+      out.oldest_unacked = (*oldest)->time;
   }
   out.last_ack = reader.last_ack;
   if (const auto session = sessions.find(reader.session); session != sessions.end()) {
-    out.credit_bytes = session->second.credit;
-    out.in_flight_bytes =
-        settings.credit_bytes_max - std::min(settings.credit_bytes_max, session->second.credit);
+    const auto most = static_cast<std::int64_t>(settings.credit_bytes_max);
+    out.credit_bytes =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(session->second.credit, 0));
+    out.in_flight_bytes = static_cast<std::uint64_t>(most - session->second.credit);
   }
   out.delivered_batches = reader.delivered;
   out.redelivered_batches = reader.redelivered;
@@ -102,30 +111,29 @@ ReaderStats Broker::State::StatsOf(const storage::ReadView& view, const BrokerSt
   return out;
 }
 
-StreamStats Broker::State::StatsOf(const storage::ReadView& view, const StreamName& name,
+StreamStats Broker::State::StatsOf(const storage::ReadView& view,
                                    const BrokerStream& stream) const {
-  StreamStats out;
-  out.stream = name;
-  out.incarnation = stream.log.incarnation;
-  out.tail = stream.log.tail;
-  out.first = stream.log.batches > 0 ? stream.log.base.sequence + 1 : 0;
-  out.bytes = stream.log.total - stream.log.base_total;
-  out.batches = stream.log.batches;
-  out.tail_time = stream.log.tail_time;
-  out.received = stream.received;
-  out.stored = stream.stored;
-  out.duplicates = stream.duplicates;
-  out.stored_bytes = stream.stored_bytes;
-  out.stored_changes = stream.stored_changes;
-  out.rejected = stream.rejected;
-  out.minutes.assign(stream.minutes.begin(), stream.minutes.end());
-  const std::string producer = FoldName(name.site);
-  const auto site = sites.find(producer);
-  out.producer_online = site != sites.end() && site->second.session != 0;
-  out.report = ReportOf(sites, producer, name, true);
+  StreamStats row;
+  const auto site = sites.find(stream.producer);
+  row.stream = stream.log.stream;
+  row.incarnation = stream.log.incarnation;
+  row.tail = stream.log.tail;
+  row.first = stream.log.batches() > 0 ? stream.log.base.sequence + 1 : 0;
+  row.bytes = stream.log.bytes();
+  row.batches = stream.log.batches();
+  row.tail_time = stream.log.tail_time;
+  row.producer_online = site != sites.end() && site->second.session != 0;
+  row.received = stream.received;
+  row.stored = stream.stored;
+  row.duplicates = stream.duplicates;
+  row.stored_bytes = stream.stored_bytes;
+  row.stored_changes = stream.stored_changes;
+  row.rejected = stream.rejected;
+  row.report = ReportOf(sites, stream.producer, stream.log.stream, true);
+  row.minutes.assign(stream.minutes.begin(), stream.minutes.end());
   for (const auto& [folded, reader] : stream.readers)
-    out.readers.push_back(StatsOf(view, stream, folded, reader));
-  return out;
+    row.readers.push_back(StatsOf(view, stream, folded, reader));
+  return row;
 }
 
 BrokerStats Broker::Stats(const storage::ReadView& view, Instant now) const {
@@ -136,22 +144,23 @@ BrokerStats Broker::Stats(const storage::ReadView& view, Instant now) const {
   stats.organization = state.settings.organization;
   stats.read_only = state.read_only;
   stats.read_only_reason = state.read_only_reason;
+  stats.log_bytes = state.log_bytes;
   stats.log_bytes_max = state.settings.log_bytes_max;
+  stats.reader_bytes_max = state.settings.reader_bytes_max;
+  stats.reader_seconds_max = state.settings.reader_seconds_max;
   stats.disk_free_bytes = state.disk_free;
   stats.sessions_open = state.sessions.size();
   stats.refusals = state.refusals;
   stats.events.assign(state.events.begin(), state.events.end());
-  for (const auto& [name, stream] : state.streams) {
-    stats.streams.push_back(state.StatsOf(view, name, stream));
-    stats.log_bytes += stats.streams.back().bytes;
-  }
+  for (const auto& [name, stream] : state.streams)
+    stats.streams.push_back(state.StatsOf(view, stream));
   for (const auto& [folded, site] : state.sites)
     stats.sites.push_back({site.entry, site.session != 0, site.since, site.heard, site.program,
                            site.sessions, site.report});
   const auto [lower, upper] = storage::TableRange(storage::Table::kJoin);
   for (auto cursor = view.Scan(lower, upper); cursor->Valid(); cursor->Next())
-    if (auto pending = DecodePending(cursor->Value()); pending)
-      stats.pending.push_back(std::move(*pending));
+    if (auto join = DecodeJoin(cursor->Value()); join && !join->refused)
+      stats.pending.push_back(std::move(join->request));
   const std::uint64_t room = stats.log_bytes_max - std::min(stats.log_bytes_max, stats.log_bytes);
   stats.full_at = FullAt(state.streams, room, now);
   return stats;

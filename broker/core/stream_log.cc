@@ -41,7 +41,10 @@ std::string EncodeState(const LogState& state) {
   Write(writer, state.base);
   writer.Varint(state.total);
   writer.Varint(state.base_total);
-  writer.Varint(state.batches);
+  writer.Varint(state.count);
+  writer.Varint(state.base_count);
+  writer.Varint(state.swept.epoch_counter);
+  writer.Varint(state.swept.sequence);
   writer.Varint(static_cast<std::uint64_t>(ToMillis(state.tail_time)));
   return row;
 }
@@ -60,7 +63,10 @@ Result<LogState> DecodeState(std::string_view key, std::string_view row) {
   state.base = ReadPosition(reader);
   state.total = reader.Varint();
   state.base_total = reader.Varint();
-  state.batches = reader.Varint();
+  state.count = reader.Varint();
+  state.base_count = reader.Varint();
+  state.swept.epoch_counter = reader.Varint();
+  state.swept.sequence = reader.Varint();
   state.tail_time = FromMillis(static_cast<std::int64_t>(reader.Varint()));
   if (format != kFormat || !reader.ok() || !reader.at_end() || !number.ok())
     return Fail(ErrorCode::kCorrupt, "read log: broken state row");
@@ -75,6 +81,7 @@ std::string EncodeMark(const LogMark& mark) {
   writer.Id(mark.position.digest);
   writer.Varint(mark.bytes);
   writer.Varint(mark.total);
+  writer.Varint(mark.count);
   writer.Varint(mark.changes);
   writer.Varint(static_cast<std::uint64_t>(ToMillis(mark.time)));
   return row;
@@ -91,6 +98,7 @@ Result<LogMark> DecodeMark(std::string_view key, std::string_view row) {
   mark.position.digest = reader.Id<Digest>();
   mark.bytes = reader.Varint();
   mark.total = reader.Varint();
+  mark.count = reader.Varint();
   mark.changes = static_cast<std::uint32_t>(reader.Varint());
   mark.time = FromMillis(static_cast<std::int64_t>(reader.Varint()));
   if (format != kFormat || !reader.ok() || !reader.at_end() || !place.ok())
@@ -106,10 +114,6 @@ Result<std::optional<LogMark>> MarkAt(const storage::ReadView& view, const LogSt
   if (!row) return std::nullopt;
   DIRSYNC_TRY(mark, DecodeMark(key, *row));
   return mark;
-}
-
-bool Behind(const Position& a, const Position& b) {
-  return Version{a.epoch.counter, a.sequence} < Version{b.epoch.counter, b.sequence};
 }
 
 // Where the batch would stand: what its header says must be what the publisher says.
@@ -171,19 +175,6 @@ Result<Verdict> Judge(const storage::ReadView& view, const LogState& state,
   return Verdict{PublishOutcome::kGap, tail.sequence + 1};
 }
 
-// Drops every row, however many: a log that begins anew is rare, and what it held is of no use.
-Result<> Clear(storage::Transaction& transaction, const LogState& state) {
-  for (const auto table : {storage::Table::kLogIndex, storage::Table::kLog}) {
-    const auto [lower, upper] = storage::StreamRange(table, state.number);
-    auto cursor = transaction.Scan(lower, upper);
-    std::vector<std::string> keys;
-    for (; cursor->Valid(); cursor->Next()) keys.emplace_back(cursor->Key());
-    DIRSYNC_CHECK(cursor->status());
-    for (std::string& key : keys) transaction.Delete(std::move(key));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::vector<LogState>> StreamLog::Open(const storage::ReadView& view) {
@@ -211,16 +202,16 @@ Result<Published> StreamLog::Append(storage::Transaction& transaction, LogState&
   if (verdict.outcome != PublishOutcome::kStored) return answer;
   const Position& at = publish.position;
   if (verdict.begins) {
-    DIRSYNC_CHECK(Clear(transaction, state));
+    // Ahead of everything here, so that what was kept is behind the base now.
     state.incarnation = fresh;
     state.base = {at.epoch, at.sequence - 1, publish.previous};
-    state.total = state.base_total = state.batches = 0;
+    state.total = state.base_total = state.count = state.base_count = 0;
   }
   state.total += publish.payload->size();
-  ++state.batches;
+  ++state.count;
   state.tail = at;
   state.tail_time = now;
-  const LogMark mark{at, publish.payload->size(), state.total, header.changes, now};
+  const LogMark mark{at, publish.payload->size(), state.total, state.count, header.changes, now};
   transaction.Put(LogIndexKey(state.number, at.epoch.counter, at.sequence), EncodeMark(mark));
   transaction.Put(LogKey(state.number, at.epoch.counter, at.sequence), *publish.payload);
   transaction.Put(storage::LogStateKey(state.number), EncodeState(state));
@@ -229,8 +220,10 @@ Result<Published> StreamLog::Append(storage::Transaction& transaction, LogState&
 
 Result<std::optional<LogMark>> StreamLog::Mark(const storage::ReadView& view, const LogState& state,
                                                const Position& position) {
-  if (position.epoch.counter != 0 && position == state.base)
-    return LogMark{state.base, 0, state.base_total, 0, {}};
+  if (position.epoch.counter == 0) return std::nullopt;
+  if (position == state.base)
+    return LogMark{state.base, 0, state.base_total, state.base_count, 0, {}};
+  if (!Behind(state.base, position)) return std::nullopt;
   DIRSYNC_TRY(mark, MarkAt(view, state, position.epoch.counter, position.sequence));
   if (!mark || mark->position != position) return std::nullopt;
   return mark;
@@ -238,9 +231,9 @@ Result<std::optional<LogMark>> StreamLog::Mark(const storage::ReadView& view, co
 
 Result<std::optional<LogMark>> StreamLog::After(const storage::ReadView& view,
                                                 const LogState& state, const Position& position) {
+  const Position& from = Behind(position, state.base) ? state.base : position;
   const auto upper = storage::StreamRange(storage::Table::kLogIndex, state.number).second;
-  auto cursor =
-      view.Scan(LogIndexKey(state.number, position.epoch.counter, position.sequence + 1), upper);
+  auto cursor = view.Scan(LogIndexKey(state.number, from.epoch.counter, from.sequence + 1), upper);
   if (!cursor->Valid()) {
     DIRSYNC_CHECK(cursor->status());
     return std::nullopt;
@@ -249,43 +242,58 @@ Result<std::optional<LogMark>> StreamLog::After(const storage::ReadView& view,
   return mark;
 }
 
-Result<std::vector<LogBatch>> StreamLog::Read(const storage::ReadView& view, const LogState& state,
-                                              const Position& cursor, std::uint64_t bytes) {
+Result<LogMark> StreamLog::Stand(const storage::ReadView& view, const LogState& state,
+                                 const Position& cursor) {
   const auto refuse = [&](ErrorCode code, std::string cause) {
     return Fail(code, "read " + state.stream.ToString() + " behind " +
                           std::to_string(cursor.sequence) + ": " + std::move(cause));
   };
   if (cursor.epoch.counter == 0) return refuse(ErrorCode::kNeedsRanges, "nothing is held yet");
   if (Behind(state.tail, cursor)) return refuse(ErrorCode::kLogTruncated, "the log ends before it");
-  if (cursor == state.tail) return std::vector<LogBatch>();
+  // Known without a look at the rows, which may not be in `view` yet.
+  if (cursor == state.tail) return LogMark{cursor, 0, state.total, state.count, 0, state.tail_time};
   DIRSYNC_TRY(mark, Mark(view, state, cursor));
-  if (!mark) {
-    if (Behind(cursor, state.base)) return refuse(ErrorCode::kNeedsRanges, "it is not kept");
-    DIRSYNC_TRY(other, MarkAt(view, state, cursor.epoch.counter, cursor.sequence));
-    const bool fork = other || (cursor.sequence == state.base.sequence &&
-                                cursor.epoch.counter == state.base.epoch.counter);
-    // Of an earlier epoch it no longer matters which history was right: a full copy of the new
-    // one is needed all the same.
-    if (fork && cursor.epoch.counter == state.tail.epoch.counter)
-      return refuse(ErrorCode::kFork, "another batch has this number");
-    return refuse(ErrorCode::kNeedsRanges, "its epoch ended before it in this log");
-  }
+  if (mark) return *mark;
+  if (Behind(cursor, state.base)) return refuse(ErrorCode::kNeedsRanges, "it is not kept");
+  DIRSYNC_TRY(other, MarkAt(view, state, cursor.epoch.counter, cursor.sequence));
+  const bool taken = other || (cursor.sequence == state.base.sequence &&
+                               cursor.epoch.counter == state.base.epoch.counter);
+  if (taken && cursor.epoch.counter == state.tail.epoch.counter)
+    return refuse(ErrorCode::kFork, "another batch has this number");
+  return refuse(ErrorCode::kNeedsRanges, "its epoch ended before it in this log");
+}
+
+Result<std::vector<LogBatch>> StreamLog::Read(const storage::ReadView& view, const LogState& state,
+                                              const Position& cursor, std::uint64_t bytes,
+                                              const RecentPayloads* recent) {
+  DIRSYNC_CHECK(Stand(view, state, cursor));
   std::vector<LogBatch> batches;
-  Position at = cursor;
+  if (cursor == state.tail) return batches;
+  const auto upper = storage::StreamRange(storage::Table::kLogIndex, state.number).second;
+  auto rows =
+      view.Scan(LogIndexKey(state.number, cursor.epoch.counter, cursor.sequence + 1), upper);
   std::uint64_t sum = 0;
-  for (;;) {
-    DIRSYNC_TRY(next, After(view, state, at));
-    if (!next || (!batches.empty() && sum + next->bytes > bytes)) return batches;
-    DIRSYNC_TRY(batch, Find(view, state, next->position));
-    if (!batch) return Fail(ErrorCode::kCorrupt, "read log: an index row without its batch");
-    sum += next->bytes;
-    at = next->position;
-    batches.push_back(std::move(*batch));
+  for (; rows->Valid() && batches.size() < limits::kStepRows; rows->Next()) {
+    DIRSYNC_TRY(mark, DecodeMark(rows->Key(), rows->Value()));
+    if (!batches.empty() && sum + mark.bytes > bytes) return batches;
+    sum += mark.bytes;
+    Payload payload = recent != nullptr ? recent->Get(state.number, mark.position) : nullptr;
+    if (!payload) {
+      const Position& at = mark.position;
+      DIRSYNC_TRY(row, view.Get(LogKey(state.number, at.epoch.counter, at.sequence)));
+      if (!row) return Fail(ErrorCode::kCorrupt, "read log: an index row without its batch");
+      payload = std::make_shared<const std::string>(std::move(*row));
+    }
+    batches.push_back({mark.position, std::move(payload)});
   }
+  DIRSYNC_CHECK(rows->status());
+  return batches;
 }
 
 Result<std::optional<LogBatch>> StreamLog::Find(const storage::ReadView& view,
                                                 const LogState& state, const Position& position) {
+  const bool last = position.epoch == state.tail.epoch && position.sequence == state.tail.sequence;
+  if (!last && !Behind(state.base, position)) return std::nullopt;
   DIRSYNC_TRY(mark, MarkAt(view, state, position.epoch.counter, position.sequence));
   if (!mark || mark->position.epoch != position.epoch) return std::nullopt;
   DIRSYNC_TRY(row, view.Get(LogKey(state.number, position.epoch.counter, position.sequence)));
@@ -295,33 +303,43 @@ Result<std::optional<LogBatch>> StreamLog::Find(const storage::ReadView& view,
 
 Result<bool> StreamLog::Trim(storage::Transaction& transaction, LogState& state,
                              const Position& position) {
+  if (!Behind(state.base, position)) return false;
+  DIRSYNC_TRY(mark, Mark(transaction, state, position));
+  if (!mark) return false;
+  state.base = mark->position;
+  state.base_total = mark->total;
+  state.base_count = mark->count;
+  transaction.Put(storage::LogStateKey(state.number), EncodeState(state));
+  return true;
+}
+
+Result<bool> StreamLog::Sweep(storage::Transaction& transaction, LogState& state) {
+  const auto version = [](const Position& at) { return Version{at.epoch.counter, at.sequence}; };
+  // The last batch stays whatever was trimmed.
+  const bool all = state.base == state.tail && state.tail.sequence > 0;
+  Version end = version(state.base);
+  if (all) --end.sequence;
+  if (state.swept >= end) return false;
   const auto upper = storage::StreamRange(storage::Table::kLogIndex, state.number).second;
   auto cursor = transaction.Scan(
-      LogIndexKey(state.number, state.base.epoch.counter, state.base.sequence + 1), upper);
-  std::size_t dropped = 0;
+      LogIndexKey(state.number, state.swept.epoch_counter, state.swept.sequence + 1), upper);
+  std::vector<Version> gone;
   bool more = false;
-  std::vector<LogMark> marks;
   for (; cursor->Valid(); cursor->Next()) {
     DIRSYNC_TRY(mark, DecodeMark(cursor->Key(), cursor->Value()));
-    if (Behind(position, mark.position) || mark.position == state.tail) break;
-    if (dropped == limits::kStepRows) {
-      more = true;
-      break;
-    }
-    ++dropped;
-    marks.push_back(mark);
+    if (version(mark.position) > end) break;
+    more = gone.size() == limits::kStepRows / 2;
+    if (more) break;
+    gone.push_back(version(mark.position));
   }
   DIRSYNC_CHECK(cursor->status());
   cursor.reset();
-  for (const LogMark& mark : marks) {
-    const Position& at = mark.position;
-    transaction.Delete(LogIndexKey(state.number, at.epoch.counter, at.sequence));
-    transaction.Delete(LogKey(state.number, at.epoch.counter, at.sequence));
-    state.base = at;
-    state.base_total = mark.total;
-    --state.batches;
+  for (const Version& at : gone) {
+    transaction.Delete(LogIndexKey(state.number, at.epoch_counter, at.sequence));
+    transaction.Delete(LogKey(state.number, at.epoch_counter, at.sequence));
   }
-  if (dropped > 0) transaction.Put(storage::LogStateKey(state.number), EncodeState(state));
+  state.swept = more ? gone.back() : end;
+  transaction.Put(storage::LogStateKey(state.number), EncodeState(state));
   return more;
 }
 

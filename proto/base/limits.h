@@ -50,9 +50,9 @@ inline constexpr std::size_t kOldLineBytes = 509;         // one `#!` line; the 
 inline constexpr std::size_t kFileBlockBytes = 4 * kMiB;  // digest per block of a sync file
 inline constexpr std::size_t kCarriedFiles = 1024;        // F and F.* taken in one import
 
-inline constexpr std::size_t kFileNameBytes = 200;        // of a file that arrives in a folder
-inline constexpr std::size_t kDoneFiles = 1000;           // kept of those that were read
-inline constexpr std::int64_t kSettleSeconds = 5;         // unchanged so long: written whole
+inline constexpr std::size_t kFileNameBytes = 200;  // of a file that arrives in a folder
+inline constexpr std::size_t kDoneFiles = 1000;     // kept of those that were read
+inline constexpr std::int64_t kSettleSeconds = 5;   // unchanged so long: written whole
 
 // Gate.
 inline constexpr std::uint64_t kDeletesAlways = 20;   // per stream, class and 24 hours
@@ -71,14 +71,20 @@ inline constexpr std::size_t kRosterPerMessage = 128;           // entries of on
 inline constexpr std::size_t kMessageBytes = kMessageHeaderBytes + kBatchBytes;
 inline constexpr std::size_t kJoinBytes = 4 * kKiB;      // one message at the join door
 inline constexpr std::size_t kJoinsPending = 64;         // further ones: BUSY
+inline constexpr std::size_t kJoinsPerMinute = 120;      // looked at; further ones: BUSY
 inline constexpr std::int64_t kDoorSeconds = 15 * 60;    // an invitation opens the door so long
 inline constexpr std::size_t kPublishWindow = 8 * kMiB;  // unanswered, per session
 inline constexpr std::size_t kCreditBytes = 16 * kMiB;   // on the way to a reader, at most
-inline constexpr std::size_t kRangeBytes = 2 * kMiB;     // of one range, about
-inline constexpr std::size_t kSites = 4096;              // of one organisation
+inline constexpr std::size_t kRecentBytes = 16 * kMiB;   // batches that a broker keeps at hand
+inline constexpr std::size_t kPartBytes = 128 * kKiB;  // of a list that is sent in several messages
+inline constexpr std::size_t kRangeBytes = 2 * kMiB;   // of one range, about
+inline constexpr std::size_t kSites = 4096;            // of one organisation
 inline constexpr std::size_t kStreamsPerSite = 64;
 inline constexpr std::size_t kDomainsPerSite = 256;
-inline constexpr std::size_t kSessions = 8192;  // of one broker
+inline constexpr std::size_t kReportInstances = 1024;  // of one site's report; further ones are cut
+inline constexpr std::size_t kEvents = 1000;           // that a broker keeps
+inline constexpr std::size_t kEventsPerHour = 60;      // that one site may cause; further: counted
+inline constexpr std::size_t kSessions = 8192;         // of one broker
 inline constexpr std::int64_t kHeartbeatSeconds = 10;
 inline constexpr std::int64_t kSessionSilenceSeconds = 30;  // then it is over
 inline constexpr std::int64_t kRequestSeconds = 600;        // a signed request lives no longer
@@ -99,6 +105,7 @@ inline constexpr std::int64_t kEventSeconds = 30;  // then it is killed
 static_assert(kChangeBytes < kBatchPayloadBytes, "every change fits a batch");
 static_assert(kEntryBytes + 16 * kKiB < kChangeBytes, "every entry fits a change");
 static_assert(kBatchPayloadBytes < kBatchBytes);
+static_assert(kPartBytes <= kMessageHeaderBytes / 2, "a part and its rest fit a header");
 static_assert(kDnBytes > (kContainerDepth + 4) * (2 * kNameBytes + 8), "every DN fits");
 static_assert(kEntryBytes + kDnBytes < kChangeBytes);
 static_assert(kBatchBytes < kRunBytes);

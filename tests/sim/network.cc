@@ -461,7 +461,7 @@ void Network::Explain() {
     deployment_.trace.push_back("broker " + log.stream.ToString() + " at " +
                                 std::to_string(log.tail.epoch.counter) + "/" +
                                 std::to_string(log.tail.sequence) + ", " +
-                                std::to_string(log.batches) + " kept");
+                                std::to_string(log.batches()) + " kept");
 }
 
 std::vector<std::string> Network::TakeProblems() { return std::exchange(problems_, {}); }

@@ -1,0 +1,88 @@
+// Deliveries: within credit, in order, a turn for each session and each of its streams.
+#include <algorithm>
+
+#include "broker/core/broker_state.h"
+
+namespace dirsync {
+namespace {
+
+constexpr std::uint64_t kTurnBytes = 1 * limits::kMiB;  // of one stream, before the next has a turn
+
+bool IsStorageError(ErrorCode code) {
+  return code == ErrorCode::kCorrupt || code == ErrorCode::kIo || code == ErrorCode::kDiskFull;
+}
+
+}  // namespace
+
+// One turn: the next stream of the session that has something to send. Whether anything was sent.
+// A batch larger than what is left of the credit is sent, and owed.
+Result<bool> Broker::State::Deliver(const storage::ReadView& view, BrokerSession& session,
+                                    std::uint64_t& bytes, std::vector<Outgoing>& out) {
+  auto next = session.waiting.upper_bound(session.turn);
+  if (next == session.waiting.end()) next = session.waiting.begin();
+  session.turn = *next;
+  BrokerStream& stream = *session.reads.at(*next);
+  BrokerReader& reader = stream.readers.at(session.site);
+  const std::uint64_t room =
+      std::min({static_cast<std::uint64_t>(session.credit), bytes, kTurnBytes});
+  auto batches = StreamLog::Read(view, stream.log, reader.sent, room, &recent);
+  if (!batches) {
+    const ErrorCode code = batches.error().code;
+    if (IsStorageError(code)) return std::unexpected(batches.error());
+    // The log went on without it, or began anew: it must say where it stands.
+    Detach(stream, reader);
+    const bool gone = code == ErrorCode::kNeedsRanges;
+    reader.refused = gone ? SubscribeOutcome::kNeedsRanges : SubscribeOutcome::kTruncated;
+    out.push_back({session.id, Subscribed{stream.log.stream, *reader.refused,
+                                          stream.log.incarnation, stream.log.tail}});
+    return true;
+  }
+  for (LogBatch& batch : *batches) {
+    const std::uint64_t size = batch.payload->size();
+    session.credit -= static_cast<std::int64_t>(size);
+    bytes -= std::min(bytes, size);
+    ++reader.delivered;
+    const Version at{batch.position.epoch.counter, batch.position.sequence};
+    if (reader.furthest < at) {
+      reader.furthest = at;
+    } else {
+      ++reader.redelivered;
+    }
+    reader.sent = batch.position;
+    out.push_back({session.id, dirsync::Deliver{stream.log.stream, stream.log.incarnation,
+                                                batch.position, std::move(batch.payload)}});
+  }
+  if (reader.sent == stream.log.tail) session.waiting.erase(stream.log.number);
+  return !batches->empty();
+}
+
+Result<bool> Broker::Pump(const storage::ReadView& view, Instant, std::uint64_t bytes,
+                          std::vector<Outgoing>& out) {
+  State& state = *state_;
+  state.Announce(out);
+  // Those for whom `view` has nothing yet wait for the next pump.
+  std::set<SessionId> idle;
+  while (idle.size() < state.ready.size()) {
+    // Each session in turn, beginning behind the one that was served last.
+    auto next = state.ready.upper_bound(state.turn);
+    if (next == state.ready.end()) next = state.ready.begin();
+    state.turn = *next;
+    if (idle.contains(*next)) continue;
+    if (bytes == 0) return true;
+    BrokerSession& session = state.sessions.at(*next);
+    bool sent = false;
+    // Its streams, until one of them has something in `view`.
+    for (std::size_t tries = session.waiting.size(); tries > 0 && !sent; --tries) {
+      if (session.waiting.empty()) break;
+      DIRSYNC_TRY(some, state.Deliver(view, session, bytes, out));
+      sent = some;
+    }
+    if (session.waiting.empty() || session.credit <= 0)
+      state.ready.erase(session.id);
+    else if (!sent)
+      idle.insert(session.id);
+  }
+  return false;
+}
+
+}  // namespace dirsync

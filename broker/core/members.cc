@@ -1,0 +1,111 @@
+// The roster as it changes: who comes, who goes, whose keys are new.
+#include <algorithm>
+
+#include "broker/core/broker_state.h"
+#include "proto/base/crypto.h"
+#include "proto/base/text.h"
+#include "proto/codec/roster_codec.h"
+#include "proto/trust/roster.h"
+
+namespace dirsync {
+
+Result<> Broker::TakeRoster(storage::Transaction& transaction, const SignedRosterEntry& entry,
+                            Instant now, std::vector<Outgoing>& out) {
+  BrokerStep step{transaction, now, out};
+  return state_->TakeEntry(step, entry);
+}
+
+// A key that an active site has is nobody else's, whatever is known of old entries.
+void Broker::State::Know(const RosterEntry& entry) {
+  const std::string folded = FoldName(entry.site);
+  const auto holder = site_of.find(entry.transport_key);
+  const bool taken = holder != site_of.end() && holder->second != folded &&
+                     entry.state != SiteState::kActive && IsActive(holder->second);
+  BrokerSite& site = sites[folded];
+  if (const auto old = site_of.find(site.entry.transport_key);
+      old != site_of.end() && old->second == folded)
+    site_of.erase(old);
+  if (!taken) site_of[entry.transport_key] = folded;
+  site.entry = entry;
+}
+
+Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& signed_entry) {
+  DIRSYNC_TRY(entry, OpenRosterEntry(signed_entry, settings.organization_key));
+  const std::string folded = FoldName(entry.site);
+  if (!settings.organization.empty() && entry.organization != settings.organization)
+    return Fail(ErrorCode::kNotPermitted, "take roster entry of " + Printable(entry.site) +
+                                              ": it is of " + Printable(entry.organization) +
+                                              ", not of " + Printable(settings.organization));
+  if (!sites.contains(folded) && sites.size() >= limits::kSites)
+    return Fail(ErrorCode::kTooLarge, "take roster entry of " + Printable(entry.site) +
+                                          ": the organisation has as many sites as it may");
+  DIRSYNC_TRY(changed, TakeRosterEntry(step.transaction, settings.organization_key, signed_entry));
+  if (!changed) return {};
+  ++generation;
+  if (settings.organization.empty()) settings.organization = entry.organization;
+  const bool known = sites.contains(folded);
+  const RosterEntry before = known ? sites[folded].entry : entry;
+  const bool new_transport = before.transport_key != entry.transport_key;
+  const bool new_signing = before.signing_key != entry.signing_key;
+  Know(entry);
+  static constexpr const char* kKinds[] = {"joined", "revoked", "removed"};
+  const bool same_state = known && before.state == entry.state && !new_transport && !new_signing;
+  Event(step, same_state ? "roster" : kKinds[static_cast<int>(entry.state) - 1], entry.site, "",
+        entry.site +
+            (new_transport || new_signing ? " has new keys; fingerprint " : "; fingerprint ") +
+            Fingerprint(entry.signing_key));
+  if (new_transport || new_signing) step.transaction.Delete(storage::SessionKey(folded));
+  if (BrokerSession* session = SessionOf(folded);
+      session != nullptr && (entry.state != SiteState::kActive || new_transport || new_signing))
+    End(step, session->id, ErrorCode::kNotPermitted, "the roster has changed");
+  DIRSYNC_CHECK(EndMembership(step, folded, new_signing));
+  if (entry.state == SiteState::kActive) DIRSYNC_CHECK(AnswerWaiting(step, folded));
+  for (const auto& [id, session] : sessions)
+    if (!session.site.empty()) step.Say(id, RosterNews{{signed_entry}});
+  NewsOf(folded);
+  return {};
+}
+
+// What a site that may no longer speak, or that signs with another key, leaves in the logs.
+Result<> Broker::State::EndMembership(BrokerStep& step, const std::string& folded,
+                                      bool new_signing_key) {
+  const SiteState now = sites[folded].entry.state;
+  if (now == SiteState::kActive && !new_signing_key) return {};
+  for (auto& [name, stream] : streams) {
+    if (stream.producer == folded) {
+      for (auto& [site, reader] : stream.readers) {
+        if (reader.session == 0) continue;
+        const SessionId session = reader.session;
+        Detach(stream, reader);
+        step.Say(session, Subscribed{name, SubscribeOutcome::kNotFound, stream.log.incarnation,
+                                     stream.log.tail});
+      }
+      // Nobody can verify it from now on: who has not read it takes a full copy.
+      DIRSYNC_CHECK(Trim(step, stream, stream.log.tail));
+    }
+    const auto reader = stream.readers.find(folded);
+    if (reader == stream.readers.end() || now != SiteState::kRemoved) continue;
+    Detach(stream, reader->second);
+    step.transaction.Delete(storage::LogReaderKey(stream.log.number, folded));
+    stream.readers.erase(reader);
+  }
+  return {};
+}
+
+// The request that became this entry is no longer pending; who waits at the door hears of it.
+Result<> Broker::State::AnswerWaiting(BrokerStep& step, const std::string& folded) {
+  step.transaction.Delete(storage::JoinKey(folded));
+  const TransportKey& key = sites[folded].entry.transport_key;
+  for (auto waiter = door.begin(); waiter != door.end();) {
+    if (waiter->second.site != folded || waiter->second.key != key) {
+      ++waiter;
+      continue;
+    }
+    DIRSYNC_TRY(approved, Approved(step, folded));
+    step.Say(waiter->first, std::move(approved));
+    waiter = door.erase(waiter);
+  }
+  return {};
+}
+
+}  // namespace dirsync
