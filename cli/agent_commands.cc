@@ -50,25 +50,17 @@ Result<AgentSettings> SettingsOf(Context& context, const Arguments& arguments) {
   settings.on_event = config.Texts("on_event");
   if (const auto program = arguments.Value("--on-event"))
     settings.on_event = {context.WholePath(*program)};
-  settings.answer = AnswerCall;
+  settings.answer = [](Store& store, CommandCall& call, const std::function<bool()>& stop) {
+    AnswerCall(store, call, stop);
+  };
   return settings;
-}
-
-void LogLine(Context& context, std::string_view level, std::string_view text) {
-  const std::string time = FormatTime(context.world().Now());
-  if (context.json()) {
-    context.err()
-        << JsonObject().Text("time", time).Text("level", level).Text("text", text).Finish() << '\n';
-  } else {
-    context.err() << time + " " + std::string(level) + ": " + PrintableLines(text) + "\n";
-  }
 }
 
 Result<int> AgentRun(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(settings, SettingsOf(context, arguments));
   settings.reload = [&] { return SettingsOf(context, arguments); };
   settings.log = [&](std::string_view level, std::string_view text) {
-    LogLine(context, level, text);
+    context.LogLine(level, text);
   };
   DIRSYNC_CHECK(RunAgent(context.world(), std::move(settings)));
   return 0;

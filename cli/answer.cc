@@ -1,28 +1,47 @@
 #include "cli/answer.h"
 
 #include "cli/command.h"
+#include "cli/serving.h"
 
 namespace dirsync::cli {
 
+namespace {
+
+Console ConsoleOf(CommandCall& call, const std::function<bool()>& interrupted) {
+  const CommandRequest& request = call.request();
+  return {.in = call.in(),
+          .out = call.out(),
+          .err = call.err(),
+          .in_terminal = request.in_terminal,
+          .out_terminal = request.out_terminal,
+          .err_terminal = request.err_terminal,
+          .no_color = request.no_color,
+          .width = request.width,
+          .store = request.store,
+          .folder = request.folder,
+          .interrupted = interrupted};
+}
+
+}  // namespace
+
 void AnswerCall(Store& store, CommandCall& call, const std::function<bool()>& stop) {
   const auto interrupted = [&] { return call.Interrupted() || stop(); };
-  const CommandRequest& request = call.request();
-  Console console{.in = call.in(),
-                  .out = call.out(),
-                  .err = call.err(),
-                  .in_terminal = request.in_terminal,
-                  .out_terminal = request.out_terminal,
-                  .err_terminal = request.err_terminal,
-                  .no_color = request.no_color,
-                  .width = request.width,
-                  .store = request.store,
-                  .folder = request.folder,
-                  .open_store = &store,
-                  .interrupted = interrupted};
+  Console console = ConsoleOf(call, interrupted);
+  console.open_store = &store;
   store.set_interrupted(interrupted);
-  const int status = RunCommand(store.world(), console, request.words);
+  const int status = RunCommand(store.world(), console, call.request().words);
   store.set_interrupted({});
   call.Finish(status);
+}
+
+void AnswerCall(BrokerAdmin& admin, CommandCall& call, const std::function<bool()>& stop) {
+  Console console = ConsoleOf(call, [&] { return call.Interrupted() || stop(); });
+  console.open_broker = &admin;
+  const Serving serving{
+      .broker = [&] { return admin.Stats(); },
+      .log = [&]() -> const storage::ReadView* { return &admin.store().storage(); }};
+  console.serving = &serving;
+  call.Finish(RunCommand(RealWorld(), console, call.request().words));
 }
 
 }  // namespace dirsync::cli

@@ -248,9 +248,10 @@ int RunUnknown(World& world, Console& console, const Line& line) {
 
 const std::vector<CommandGroup>& AllCommands() {
   static const std::vector<CommandGroup> groups = {
-      StoreCommands(),    EntryCommands(),  GroupCommands(),       ListCommands(),
-      InstanceCommands(), RunCommands(),    ReviewCommands(),      FileCommands(),
-      AgentCommands(),    StatusCommands(), BrokerStatsCommands(), HelpCommands()};
+      StoreCommands(),       EntryCommands(), GroupCommands(),  ListCommands(),
+      InstanceCommands(),    RunCommands(),   ReviewCommands(), FileCommands(),
+      AgentCommands(),       JoinCommands(),  BrokerCommands(), StatusCommands(),
+      BrokerStatsCommands(), HelpCommands()};
   return groups;
 }
 

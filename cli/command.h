@@ -44,6 +44,8 @@ CommandGroup StoreCommands();
 CommandGroup AgentCommands();
 CommandGroup StatusCommands();
 CommandGroup BrokerStatsCommands();
+CommandGroup JoinCommands();
+CommandGroup BrokerCommands();
 CommandGroup HelpCommands();
 
 // All of them, in the order of help.

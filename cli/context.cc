@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "cli/json.h"
+#include "proto/base/json_text.h"
 #include "proto/base/text.h"
 
 namespace dirsync::cli {
@@ -21,12 +22,39 @@ Result<std::string> Context::StorePath() const {
 
 Result<Store*> Context::OpenStore() {
   if (console_.open_store != nullptr) return console_.open_store;
+  if (console_.open_broker != nullptr)
+    return Fail(ErrorCode::kWrongKind, "open store: this is the store of a broker",
+                "name a site's store with --store");
   if (!store_) {
     DIRSYNC_TRY(path, StorePath());
     DIRSYNC_TRY(store, Store::Open(world_, path));
     store_ = std::move(store);
   }
   return store_.get();
+}
+
+Result<BrokerAdmin*> Context::OpenBroker() {
+  if (console_.open_broker != nullptr) return console_.open_broker;
+  if (console_.open_store != nullptr)
+    return Fail(ErrorCode::kWrongKind, "open broker: this is the store of a site",
+                "name the broker's store with --store");
+  if (!broker_) {
+    DIRSYNC_TRY(path, StorePath());
+    DIRSYNC_TRY(store, BrokerStore::Open(path));
+    broker_ = AdminOver(std::move(store));
+  }
+  return broker_.get();
+}
+
+void Context::LogLine(std::string_view level, std::string_view text) {
+  const std::string time = FormatTime(world_.Now());
+  if (json()) {
+    err() << JsonObject().Text("time", time).Text("level", level).Text("text", text).Finish()
+          << '\n';
+  } else {
+    err() << time << ' ' << level << ": " << PrintableLines(text) << '\n';
+  }
+  err().flush();
 }
 
 bool Context::can_ask() const {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "agent/service/store.h"
+#include "broker/loop/broker_admin.h"
 #include "cli/output.h"
 
 namespace dirsync::cli {
@@ -33,6 +34,8 @@ struct Console {
   Store* open_store = nullptr;
   // And what else it serves; null: nothing.
   const Serving* serving = nullptr;
+  // Likewise in the process that runs a broker.
+  BrokerAdmin* open_broker = nullptr;
   // Whether Ctrl-C was pressed, or nobody is there any more. Empty: the process ends then.
   std::function<bool()> interrupted = {};
   // Has the command run by the process that has the store in `folder` open, and returns its exit
@@ -68,6 +71,9 @@ class Context {
   // StorePath's, Store::Open's.
   Result<Store*> OpenStore();
   void CloseStore() { store_.reset(); }
+  // The broker whose store --store names: this process's, or over its store. Errors: StorePath's,
+  // BrokerStore::Open's.
+  Result<BrokerAdmin*> OpenBroker();
 
   // Runs `write(transaction)` on the store; commits unless this is a dry run.
   template <class F>
@@ -88,6 +94,8 @@ class Context {
   void Note(std::string_view text);     // "note: …"
   void Next(std::string_view command);  // "next: …"; not with --json
   void Warn(std::string_view text);     // "warning: …"
+  // A line of a process's log on stderr; level "info", "warning" or "error".
+  void LogLine(std::string_view level, std::string_view text);
   void PrintError(const Error& error);  // or its JSON object
 
   // "FOLDER/SYNC1" <-> "SYNC1": names below the current folder are shown short and kept whole.
@@ -103,6 +111,7 @@ class Context {
   Console& console_;
   GlobalOptions options_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<BrokerAdmin> broker_;
 };
 
 }  // namespace dirsync::cli

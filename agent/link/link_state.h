@@ -61,7 +61,7 @@ struct ImportLink {
   StreamName stream;
   bool subscribed = false;  // deliveries are taken
   Instant ask_at{};         // subscribe (again) then; 0 = not
-  Position acked;           // said to this session
+  Position acked;           // said since the connection stands
   bool wants = false;       // something is asked for whole
   Instant wants_at{};       // ask again then
   std::unique_ptr<CopyJob> copy;
@@ -146,7 +146,7 @@ struct Link::State {
   Error reason{ErrorCode::kAlreadyApplied, "", ""};
   std::map<std::string, ExportLink> exports;  // by folded instance name
   std::map<std::string, ImportLink> imports;
-  std::map<StreamName, Streams::Log> streams;  // announced in this session
+  std::map<StreamName, Streams::Log> streams;  // announced since the connection stands
   std::optional<Membership> membership;
   std::uint64_t window_bytes = 0;
   Duration heartbeat = std::chrono::seconds(limits::kHeartbeatSeconds);

@@ -6,6 +6,7 @@
 
 #include "agent/service/posix_files.h"
 #include "proto/base/text.h"
+#include "proto/daemon/key_file.h"
 #include "storage/key.h"
 #include "storage/rocksdb_storage.h"
 
@@ -22,17 +23,9 @@ Result<> MakeFolder(const std::string& path, unsigned mode) {
 }
 
 Result<SigningKey> ReadKey(const std::string& path) {
-  struct stat info{};
-  std::string file = KeyPath(path);
-  if (stat(file.c_str(), &info) != 0)
-    return Fail(ErrorCode::kConfiguration,
-                "reading the site's key " + Printable(file) + ": it is missing",
-                "restore it from a backup; without it other sites refuse this site's files");
-  if ((info.st_mode & 077) != 0)
-    return Fail(ErrorCode::kConfiguration,
-                "reading the site's key " + Printable(file) + ": others may read it",
-                "chmod 600 " + Printable(file));
-  DIRSYNC_TRY(seed, ReadSmallFile(file, 32));
+  DIRSYNC_TRY(seed, ReadKeyFile(KeyPath(path), "the site's key",
+                                "restore it from a backup; without it other sites refuse this "
+                                "site's files"));
   auto key = SigningKey::FromSeed(seed);
   if (!key) return Fail(ErrorCode::kCorrupt, "reading the site's key: not 32 bytes");
   return *key;
@@ -60,7 +53,7 @@ Result<std::unique_ptr<Store>> Store::Create(World& world, const std::string& pa
   auto store = Over(world, std::move(opened), profile, *key);
   if (!store) return store;
   // The key comes last: a store without one was never finished.
-  DIRSYNC_CHECK(WriteSmallFile(KeyPath(path), seed, 0600));
+  DIRSYNC_CHECK(WriteKeyFile(KeyPath(path), seed));
   (*store)->path_ = path;
   return store;
 }

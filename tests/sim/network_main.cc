@@ -3,7 +3,7 @@
 //   dirsync_network_sim --seeds N [--first F] [--seconds S] [--steps K] [--seed N]
 //
 // Faults, besides those of dirsync_sim: connections lost with what is under way, messages that
-// arrive late from an earlier session, partitions, the broker killed between any two of commit,
+// arrive late from a connection before, partitions, the broker killed between any two of commit,
 // sync and send, its store put back or lost, a site's store put back or running twice.
 #include <chrono>
 #include <cstdio>
