@@ -36,6 +36,7 @@ struct LinkEvent {
   ErrorCode code = ErrorCode::kAlreadyApplied;  // kAlreadyApplied: no problem
 };
 
+// Not thread-safe, not copied; the Store outlives it.
 class Link {
  public:
   Link(Store& store, LinkSettings settings);

@@ -24,6 +24,7 @@ struct MinutePoint {
   std::uint64_t waiting = 0;  // largest lag in batches of any reader at its end
 };
 
+// A reader of one stream.
 struct ReaderStats {
   std::string site;
   bool connected = false;
@@ -44,6 +45,7 @@ struct ReaderStats {
   std::optional<InstanceReport> report;     // what its agent says of its import
 };
 
+// A stream and its readers.
 struct StreamStats {
   StreamName stream;
   IncarnationId incarnation;
@@ -60,6 +62,7 @@ struct StreamStats {
   std::vector<MinutePoint> minutes;      // at most 1,440, oldest first
 };
 
+// A site of the roster.
 struct SiteStats {
   RosterEntry entry;
   bool connected = false;

@@ -38,6 +38,7 @@ struct LogState {
   std::uint64_t batches() const { return count - base_count; }  // kept
 };
 
+// A batch as it is kept.
 struct LogBatch {
   Position position;
   Payload payload;

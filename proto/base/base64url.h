@@ -7,6 +7,7 @@
 
 namespace dirsync {
 
+// Never fails; about four characters for three bytes.
 std::string ToBase64Url(std::string_view bytes);
 // nullopt: a character that does not belong there, or an impossible length.
 std::optional<std::string> FromBase64Url(std::string_view text);

@@ -10,9 +10,13 @@
 
 namespace dirsync::codec {
 
+// Fill overwrites; of a stream's name the parts are checked (CheckName), or all are empty.
 void Fill(const StreamName& stream, wire::Stream& out);
+// false: not a name.
 bool Parse(const wire::Stream& message, StreamName& stream);
+// Every position can be written.
 void Fill(const Position& position, wire::Position& out);
+// false: an id or digest of another size.
 bool Parse(const wire::Position& message, Position& position);
 
 // A number of the registry; those of newer versions become kInternal.

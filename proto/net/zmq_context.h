@@ -50,6 +50,7 @@ Result<Message> DecodeFrames(std::vector<zmq::message_t>& frames, std::size_t fi
 // ZeroMQ's error number.
 int SendFrames(zmq::socket_t& socket, const Message& message);
 
+// By ZeroMQ's error number: kIo (address), kConfiguration (not an address), kInternal.
 Error ZmqError(const std::string& operation, const std::string& object, int number);
 
 }  // namespace net
