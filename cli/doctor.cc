@@ -44,8 +44,8 @@ void AddBroker(const BrokerStats& stats, std::vector<Finding>& findings) {
          "the log holds " + BytesText(stats.log_bytes) + " of " + BytesText(stats.log_bytes_max),
          "dirsync broker readers", ""});
   for (const PendingJoin& join : stats.pending)
-    findings.push_back({Severity::kNotice, join.site + " waits for approval",
-                        "dirsync sites approve " + Quoted(join.site), ""});
+    findings.push_back(
+        {Severity::kNotice, join.site + " waits for approval", "dirsync sites pending", ""});
   for (const SiteStats& site : stats.sites)
     if (site.report && site.report->disk_free_bytes > 0 &&
         site.report->disk_free_bytes < limits::kGiB)

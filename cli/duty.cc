@@ -65,6 +65,16 @@ Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) 
     view.now = view.broker->now;
     return view;
   }
+  const auto path = context.StorePath();
+  if (context.console().open_store == nullptr && path && BrokerStore::IsThere(*path)) {
+    DIRSYNC_TRY(admin, context.OpenBroker());
+    view.broker = admin->Stats();
+    view.overview = DeriveLinks(*view.broker, thresholds);
+    view.here = "the broker";
+    view.now = view.broker->now;
+    view.running = false;
+    return view;
+  }
   AgentStanding standing;
   if (serving != nullptr && serving->agent) {
     standing = serving->agent();
@@ -83,8 +93,13 @@ Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) 
 Result<BrokerStats> StatsOfBroker(Context& context, std::string_view command) {
   const Serving* serving = context.console().serving;
   if (serving != nullptr && serving->broker) return serving->broker();
-  return Fail(ErrorCode::kNotFound, std::string(command) + ": no broker runs on this store",
-              "name the broker's store by --store, and start it: dirsync broker run");
+  const auto path = context.StorePath();
+  if (context.console().open_store != nullptr || !path || !BrokerStore::IsThere(*path))
+    return Fail(ErrorCode::kNotFound, std::string(command) + ": this is not the store of a broker",
+                "name the broker's store by --store");
+  DIRSYNC_TRY(admin, context.OpenBroker());
+  context.Note("no broker runs on this store: nobody is connected");
+  return admin->Stats();
 }
 
 std::string PairOf(const LinkView& view) {

@@ -1,5 +1,6 @@
 // help, version.
 #include "cli/command.h"
+#include "cli/completion.h"
 #include "cli/help.h"
 #include "cli/json.h"
 #include "cli/version.h"
@@ -56,6 +57,21 @@ Result<int> Version(Context& context, const Arguments&) {
   return 0;
 }
 
+Result<int> Completion(Context& context, const Arguments& arguments) {
+  const auto script = CompletionScript(arguments.words().front());
+  if (!script)
+    return Fail(ErrorCode::kUsage,
+                "completion: shell " + Printable(arguments.words().front()) + " is not known",
+                "shells: bash, zsh, fish");
+  context.out() << *script;
+  return 0;
+}
+
+Result<int> Manual(Context& context, const Arguments&) {
+  context.out() << ManualPage();
+  return 0;
+}
+
 }  // namespace
 
 CommandGroup HelpCommands() {
@@ -67,6 +83,21 @@ CommandGroup HelpCommands() {
                .help = "all commands, or one with its examples",
                .examples = {"dirsync help", "dirsync help instance set"},
                .run = Help,
+               .changes = false,
+               .own_process = true},
+              {.path = "completion",
+               .arguments = "SHELL",
+               .words_min = 1,
+               .words_max = 1,
+               .help = "completion for bash, zsh or fish",
+               .examples = {"dirsync completion bash > /etc/bash_completion.d/dirsync"},
+               .run = Completion,
+               .changes = false,
+               .own_process = true},
+              {.path = "man",
+               .help = "the manual page",
+               .examples = {"dirsync man > dirsync.1"},
+               .run = Manual,
                .changes = false,
                .own_process = true},
               {.path = "version",

@@ -166,7 +166,7 @@ Ruling Paused(const LinkFacts& facts, const LinkThresholds&) {
     if (end->report && end->report->paused)
       return Verdict{LinkState::kPaused, Severity::kNotice,
                      "paused by a person at " + Named(end->site),
-                     "dirsync instance show " + InstanceOf(*end), end->site};
+                     "dirsync resume " + InstanceOf(*end), end->site};
   return std::nullopt;
 }
 

@@ -108,8 +108,7 @@ Trouble BrokerTrouble(const BrokerStats& stats) {
             (one ? Named(stats.pending.front().site) + " waits"
                  : CountText(stats.pending.size(), "site waits", "sites wait")) +
                 " for approval",
-            one ? "dirsync sites approve " + ShellWord(stats.pending.front().site)
-                : "dirsync sites list"};
+            "dirsync sites pending"};
   }
   return {};
 }

@@ -148,6 +148,8 @@ BrokerStats Broker::Stats(const storage::ReadView& view, Instant now) const {
   stats.log_bytes_max = state.settings.log_bytes_max;
   stats.reader_bytes_max = state.settings.reader_bytes_max;
   stats.reader_seconds_max = state.settings.reader_seconds_max;
+  stats.reader_bytes_max = state.settings.reader_bytes_max;
+  stats.reader_seconds_max = state.settings.reader_seconds_max;
   stats.disk_free_bytes = state.disk_free;
   stats.sessions_open = state.sessions.size();
   stats.refusals = state.refusals;

@@ -149,7 +149,7 @@ void AddPending(Html& html, const BrokerStats& stats) {
         .Raw("<td data-label=Asked>")
         .When(join.time, stats.now)
         .Raw("<td>");
-    html.Command("dirsync sites list", "the broker").Raw("</tr>");
+    html.Command("dirsync sites pending", "the broker").Raw("</tr>");
   }
   html.Raw("</tbody></table></div></section>");
 }

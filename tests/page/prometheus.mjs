@@ -68,7 +68,7 @@ const startPrometheus = async (folder, target) => {
   const port = await freePort();
   const config = join(folder, "prometheus.yml");
   writeFileSync(config, read("prometheus/scrape.yml")
-    .replaceAll("15s", "1s").replace("127.0.0.1:8480", new URL(target).host)
+    .replaceAll("15s", "1s").replace("127.0.0.1:7680", new URL(target).host)
     .replace("- alerts.yml", `- ${join(deploy, "prometheus/alerts.yml")}`));
   const child = spawn("prometheus", [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, "data")}`,
     `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"], { stdio: "ignore" });

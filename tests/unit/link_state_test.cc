@@ -258,7 +258,7 @@ TEST(Overview, AJoinThatWaitsIsANotice) {
   stats.pending[0].site = "New Site";
   const LinkOverview overview = DeriveLinks(stats);
   EXPECT_EQ(overview.sentence, "New Site waits for approval");
-  EXPECT_EQ(overview.command, "dirsync sites approve 'New Site'");
+  EXPECT_EQ(overview.command, "dirsync sites pending");
   EXPECT_EQ(overview.severity, Severity::kNotice);
 }
 

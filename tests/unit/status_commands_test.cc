@@ -156,7 +156,7 @@ TEST(Events, AreListedNewestFirst) {
   EXPECT_EQ(json::parse(Typed(BrokerOf({.sites = 3}), {"events", "--json"}).out).size(), 8U);
   const Outcome agent = Typed(AgentOf(0), {"events"});
   EXPECT_EQ(agent.status, 1);
-  EXPECT_THAT(agent.err, HasSubstr("no broker runs on this store"));
+  EXPECT_THAT(agent.err, HasSubstr("this is not the store of a broker"));
 }
 
 TEST(Doctor, RanksFindingsAndNamesAFixForEach) {
