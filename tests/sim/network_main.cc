@@ -1,6 +1,7 @@
 // dirsync_network_sim: seeded schedules of sites around a broker, some of which carry files too.
 //
 //   dirsync_network_sim --seeds N [--first F] [--seconds S] [--steps K] [--seed N]
+//   dirsync_network_sim --fresh --seconds S      seeds that nobody has seen
 //
 // Faults, besides those of dirsync_sim: connections lost with what is under way, messages that
 // arrive late from a connection before, partitions, the broker killed between any two of commit,
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 #include <string>
 
 #include "tests/sim/checker.h"
@@ -211,7 +213,14 @@ void Print(const Totals& totals, double seconds, std::uint64_t first) {
 int main(int argc, char** argv) {
   std::uint64_t first = 1, seeds = 1000, steps = 80, seconds = 0;
   bool one = false;
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
+    if (std::strcmp(argv[i], "--fresh") == 0) {
+      first = std::random_device{}();
+      seeds = UINT32_MAX;
+      --i;
+      continue;
+    }
+    if (i + 1 == argc) break;
     const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--seeds") == 0) seeds = value;
     if (std::strcmp(argv[i], "--first") == 0) first = value;
