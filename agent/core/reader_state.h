@@ -43,7 +43,8 @@ struct ReaderState {
   // The run being applied and what the gate said of it, for its later batches.
   RunId run;
   std::map<EntryClass, bool> hold_deletes;
-  bool hold_all_deletes = false;  // after a rollback of the source, until approved
+  // A fork was seen: until a full copy or a new epoch ends it.
+  bool hold_all_deletes = false;
   RunId approved_run;             // a suspect run that a person let pass
   RunId rejected_run;
   std::optional<RunTotals> suspect;  // what stopped the stream: waiting for approve or reject

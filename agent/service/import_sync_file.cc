@@ -26,12 +26,13 @@ class SyncFileImport {
   Result<> ApplyBatches();
   Result<> ApplyOneBatch(SyncFileRecords& records, SyncFileRecords::Record& record, bool& more,
                          std::size_t index);
-  Result<> JudgeBatch(const FileBatch& info, Follows* follows) const;
-  Result<> JudgeFull(bool* rollback) const;
+  Result<> JudgeBatch(const FileBatch& info, Follows* follows);
+  Result<> JudgeFull(bool* rollback);
   Result<> ApplyFull();
   Result<> TakeAll(FullApply& apply);
   Result<> ApplyAdhocFile();
   Result<> Gap(Sequence sequence) const;
+  Result<> Fork(const std::string& what);
   void Report(std::uint64_t done, std::uint64_t total) const {
     if (run_.request.progress && done % kProgressEvery == 0)
       run_.request.progress({"reading " + path_, done, total});
@@ -172,7 +173,20 @@ Result<> SyncFileImport::Gap(Sequence sequence) const {
                     state.stream.instance + " --full");
 }
 
-Result<> SyncFileImport::JudgeBatch(const FileBatch& info, Follows* follows) const {
+// Ended by a new epoch, which the producer begins once it hears how far this site has read, or by a
+// full copy. Until then every delete is held (R5): it may be one of the other history.
+Result<> SyncFileImport::Fork(const std::string& what) {
+  run_.state.hold_all_deletes = true;
+  DIRSYNC_CHECK(run_.Commit());
+  const std::string& site = run_.state.stream.site;
+  return Refuse(ErrorCode::kFork,
+                what + " differs from what " + site + " told before: two histories of one stream",
+                "if two machines are " + site + ", stop one; take the text of `dirsync ack " +
+                    Printable(run_.request.settings.name) + "`, or the next file from here, to " +
+                    site + "; there: dirsync run " + run_.state.stream.instance + " --full");
+}
+
+Result<> SyncFileImport::JudgeBatch(const FileBatch& info, Follows* follows) {
   const Batch& batch = info.batch;
   std::optional<Position> start;
   if (batch.kind == BatchKind::kStart) start = batch.previous_epoch;
@@ -189,10 +203,7 @@ Result<> SyncFileImport::JudgeBatch(const FileBatch& info, Follows* follows) con
     case Follows::kGap:
       return Gap(batch.sequence);
     case Follows::kFork:
-      return Refuse(ErrorCode::kFork,
-                    "batch " + std::to_string(batch.sequence) + " differs from what " + site +
-                        " told before: two histories of one stream",
-                    "find out whether " + site + " was copied or restored; then " + full);
+      return Fork("batch " + std::to_string(batch.sequence));
     case Follows::kOldEpoch:
       return Refuse(ErrorCode::kOldEpoch, "it is of epoch " + std::to_string(batch.epoch.counter) +
                                               "; " + site + " is in epoch " +
@@ -218,6 +229,7 @@ Result<> SyncFileImport::ApplyOneBatch(SyncFileRecords& records, SyncFileRecords
     more = another;
   }
   if (follows == Follows::kRepeat) return {};
+  if (follows == Follows::kNewEpoch) run_.state.hold_all_deletes = false;
   auto counts = ApplyBatch(run_.Begin(), run_.input, batch, info.digest, run_.state);
   if (!counts) {
     // A suspect run stops here; that it waits for a person is kept.
@@ -245,10 +257,10 @@ Result<> SyncFileImport::ApplyBatches() {
   return {};
 }
 
-Result<> SyncFileImport::JudgeFull(bool* rollback) const {
+Result<> SyncFileImport::JudgeFull(bool* rollback) {
   const Position& as_of = file_.header.as_of;
   const ReaderState& state = run_.state;
-  *rollback = false;
+  *rollback = state.hold_all_deletes;
   if (state.cursor.epoch.counter == 0) return {};
   if (as_of.epoch.counter < state.cursor.epoch.counter)
     return Refuse(ErrorCode::kOldEpoch, "it is of epoch " + std::to_string(as_of.epoch.counter));
@@ -258,9 +270,7 @@ Result<> SyncFileImport::JudgeFull(bool* rollback) const {
   }
   if (as_of.epoch == state.cursor.epoch && as_of.sequence > state.cursor.sequence) return {};
   DIRSYNC_TRY(follows, Judge(run_.store.storage(), state, as_of, {}, std::nullopt));
-  if (follows != Follows::kRepeat)
-    return Refuse(ErrorCode::kFork, "its position " + std::to_string(as_of.sequence) +
-                                        " differs from what " + state.stream.site + " told before");
+  if (follows != Follows::kRepeat) return Fork("its position " + std::to_string(as_of.sequence));
   if (as_of.sequence < state.cursor.sequence)
     return Refuse(ErrorCode::kAlreadyApplied, "a full copy of before what was read last");
   return {};
@@ -302,6 +312,7 @@ Result<> SyncFileImport::ApplyFull() {
     }
     run_.report.counts.Add(apply.counts());
   }
+  run_.state.hold_all_deletes = false;
   run_.report.sums_equal = run_.state.sum == file_.trailer.sum;
   return run_.Commit();
 }
