@@ -318,6 +318,7 @@ void BrokerLoop::AnswerCommands() {
 }
 
 void BrokerLoop::Wait() {
+  if (listener_->IsWaiting() || door_->IsWaiting()) return;
   std::vector<pollfd> waited{{signals_.descriptor(), POLLIN, 0}};
   const auto add = [&](const std::vector<int>& descriptors) {
     for (const int descriptor : descriptors) waited.push_back({descriptor, POLLIN, 0});

@@ -75,6 +75,7 @@ inline constexpr std::size_t kJoinsPerMinute = 120;      // looked at; further o
 inline constexpr std::int64_t kDoorSeconds = 15 * 60;    // an invitation opens the door so long
 inline constexpr std::size_t kPublishWindow = 8 * kMiB;  // unanswered, per session
 inline constexpr std::size_t kCreditBytes = 16 * kMiB;   // on the way to a reader, at most
+inline constexpr std::size_t kMessagesUnderWay = 65536;  // to one peer; beyond: BUSY
 inline constexpr std::size_t kRecentBytes = 16 * kMiB;   // batches that a broker keeps at hand
 inline constexpr std::size_t kPartBytes = 128 * kKiB;  // of a list that is sent in several messages
 inline constexpr std::size_t kRangeBytes = 2 * kMiB;   // of one range, about

@@ -1,5 +1,6 @@
 #include "proto/net/connection.h"
 
+#include "proto/base/limits.h"
 #include "proto/net/zmq_context.h"
 
 namespace dirsync {
@@ -28,13 +29,14 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionSettings& s
     net::SetCommon(socket, settings.message_bytes_max, kHandshakeMs, settings.heartbeat_ms);
     // Nothing waits for a connection that does not stand: the log is the buffer.
     socket.set(zmq::sockopt::immediate, true);
-    socket.set(zmq::sockopt::sndhwm, 0);
+    socket.set(zmq::sockopt::sndhwm, static_cast<int>(limits::kMessagesUnderWay));
+    if (settings.address.find('[') != std::string::npos) socket.set(zmq::sockopt::ipv6, true);
     socket.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
     socket.set(zmq::sockopt::reconnect_ivl_max, kReconnectMostMs);
     socket.set(zmq::sockopt::curve_serverkey, std::string(settings.broker_key.view()));
     socket.set(zmq::sockopt::curve_publickey, std::string(settings.keys.public_key.view()));
     socket.set(zmq::sockopt::curve_secretkey, settings.keys.secret);
-    state->monitor = net::Watch(state->context, socket, "connection");
+    state->monitor = net::Watch(state->context, socket, "connection", net::kAllEvents);
     socket.connect(settings.address);
     return std::unique_ptr<Connection>(new Connection(std::move(state)));
   } catch (const zmq::error_t& error) {
@@ -44,6 +46,10 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionSettings& s
 
 int Connection::descriptor() const { return state_->socket.get(zmq::sockopt::fd); }
 int Connection::monitor_descriptor() const { return state_->monitor.get(zmq::sockopt::fd); }
+
+bool Connection::IsWaiting() const {
+  return net::IsReadable(state_->socket) || net::IsReadable(state_->monitor);
+}
 
 std::optional<Result<Message>> Connection::Receive() {
   auto frames = net::ReceiveFrames(state_->socket);

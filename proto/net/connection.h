@@ -26,10 +26,13 @@ class Connection {
  public:
   static Result<std::unique_ptr<Connection>> Open(const ConnectionSettings& settings);
   ~Connection();
-  int descriptor() const;          // readable: call Receive until nullopt (edge-triggered)
-  int monitor_descriptor() const;  // readable: call TakeState
+  // Readable: call Receive, TakeState, until nullopt. They tell of changes only, and Send takes
+  // those in too: ask IsWaiting before waiting for them.
+  int descriptor() const;
+  int monitor_descriptor() const;
+  bool IsWaiting() const;
   std::optional<Result<Message>> Receive();
-  // kBusy: not connected, or more than the high-water mark is under way. Nothing is queued for a
+  // kBusy: not connected, or limits::kMessagesUnderWay wait already. Nothing is queued for a
   // connection that does not stand: the log is the buffer.
   Result<> Send(const Message& message);
   // What changed since the last call; nullopt: nothing. kRefused with ZeroMQ's reason in `why`.

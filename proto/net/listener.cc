@@ -1,8 +1,10 @@
 #include "proto/net/listener.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 
+#include "proto/base/crypto.h"
 #include "proto/base/limits.h"
 #include "proto/net/zmq_context.h"
 
@@ -17,78 +19,143 @@ constexpr int kZapEnforceDomain = 93;
 constexpr std::chrono::milliseconds kSelfTest{3000};
 constexpr std::size_t kRefusalsKept = 4096;
 
-// What the socket of a stranger meets: whether its handshake was refused in time.
-bool IsRefused(zmq::context_t& context, zmq::socket_t& stranger, const std::string& address,
+enum class Greeting : std::uint8_t { kAccepted, kRefused, kNoAnswer };
+
+// How the listener at `address` greets `client`.
+Greeting Greet(zmq::context_t& context, zmq::socket_t& client, const std::string& address,
                const std::string& name) {
-  zmq::socket_t monitor = net::Watch(context, stranger, name);
-  stranger.connect(address);
+  zmq::socket_t monitor = net::Watch(context, client, name, net::kAllEvents);
+  client.connect(address);
   const auto deadline = std::chrono::steady_clock::now() + kSelfTest;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
+    if (left.count() <= 0) return Greeting::kNoAnswer;
     zmq::pollitem_t item{monitor.handle(), 0, ZMQ_POLLIN, 0};
     zmq::poll(&item, 1, left);
     while (auto event = net::TakeEvent(monitor)) {
-      if (event->event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) return false;
-      if (!net::RefusalOf(*event).empty() || event->event == ZMQ_EVENT_DISCONNECTED) return true;
+      if (event->event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) return Greeting::kAccepted;
+      if (!net::RefusalOf(*event).empty() || event->event == ZMQ_EVENT_DISCONNECTED)
+        return Greeting::kRefused;
     }
   }
 }
 
-std::unexpected<Error> NotSafe(const std::string& who) {
-  return Fail(ErrorCode::kInternal,
-              "listen: the self-test failed: " + who + " was not refused; nothing is served",
+std::unexpected<Error> NotSafe(const std::string& what) {
+  return Fail(ErrorCode::kInternal, "listen: the self-test failed: " + what + "; nothing is served",
               "report it: this machine's ZeroMQ does not check who connects");
 }
+
+// Where a client on this machine reaches what is bound to `address`.
+std::string LocalAddress(std::string address) {
+  for (const auto& [any, local] :
+       {std::pair<std::string_view, std::string_view>{"0.0.0.0", "127.0.0.1"}, {"[::]", "[::1]"}})
+    if (const auto at = address.find(any); at != std::string::npos)
+      address.replace(at, any.size(), local);
+  return address;
+}
+
+zmq::socket_t MakeRouter(zmq::context_t& context, const ListenerSettings& settings) {
+  zmq::socket_t socket(context, zmq::socket_type::router);
+  net::SetCommon(socket, settings.message_bytes_max, settings.handshake_ms, settings.heartbeat_ms);
+  socket.set(zmq::sockopt::router_mandatory, true);  // what cannot be sent is said, not dropped
+  socket.set(zmq::sockopt::rcvhwm, kReceiveMost);
+  socket.set(zmq::sockopt::sndhwm, static_cast<int>(limits::kMessagesUnderWay));
+  socket.set(zmq::sockopt::backlog, kBacklog);
+  if (settings.address.find('[') != std::string::npos) socket.set(zmq::sockopt::ipv6, true);
+  socket.set(zmq::sockopt::curve_server, true);
+  socket.set(zmq::sockopt::curve_secretkey, settings.keys.secret);
+  socket.set(zmq::sockopt::zap_domain, settings.zap_domain);
+  const int enforce = 1;
+  if (zmq_setsockopt(socket.handle(), kZapEnforceDomain, &enforce, sizeof enforce) != 0)
+    throw zmq::error_t();
+  return socket;
+}
+
+// Proves that who may not come in does not, and that who may does.
+class SelfTest {
+ public:
+  SelfTest(ListenerContext& context, const ListenerSettings& settings, std::string address)
+      : zmq_(context.state().context), settings_(settings), address_(std::move(address)) {}
+
+  Result<> Run(const TransportKeyPair& stranger, const TransportKeyPair& guest, bool anybody) {
+    if (GreetWith(nullptr, "plain") != Greeting::kRefused)
+      return NotSafe("a client without CURVE was not refused");
+    if (!anybody && GreetWith(&stranger, "stranger") != Greeting::kRefused)
+      return NotSafe("a key that nobody knows was not refused");
+    if (GreetWith(&guest, "guest") != Greeting::kAccepted)
+      return NotSafe("a key that may come in was refused: the handler does not answer");
+    return {};
+  }
+
+ private:
+  Greeting GreetWith(const TransportKeyPair* keys, const std::string& name) {
+    zmq::socket_t client(zmq_, zmq::socket_type::dealer);
+    net::SetCommon(client, settings_.message_bytes_max, settings_.handshake_ms, 0);
+    if (address_.find('[') != std::string::npos) client.set(zmq::sockopt::ipv6, true);
+    if (keys != nullptr) {
+      client.set(zmq::sockopt::curve_serverkey, std::string(settings_.keys.public_key.view()));
+      client.set(zmq::sockopt::curve_publickey, std::string(keys->public_key.view()));
+      client.set(zmq::sockopt::curve_secretkey, keys->secret);
+    }
+    return Greet(zmq_, client, address_, name + "." + settings_.zap_domain);
+  }
+
+  zmq::context_t& zmq_;
+  const ListenerSettings& settings_;
+  const std::string address_;
+};
 
 }  // namespace
 
 struct Listener::State {
-  ListenerContext& context;
+  struct Peer {
+    std::string route;
+    TransportKey key;
+    std::uint64_t used = 0;  // when, in messages
+  };
+
   zmq::socket_t socket;
   zmq::socket_t monitor;
   std::string address;
   std::map<std::string, std::uint64_t> session_of;  // by routing id
-  std::map<std::uint64_t, std::string> routes;
-  std::map<std::uint64_t, std::uint64_t> used;  // by session: when, in messages
+  std::map<std::uint64_t, Peer> peers;              // by session
   std::uint64_t next_session = 1;
   std::uint64_t messages = 0;
   std::vector<std::string> refusals;
 
-  std::uint64_t SessionOf(const std::string& route);
+  std::uint64_t SessionOf(const std::string& route, const TransportKey& key);
   void Forget(std::uint64_t session);
   void Refuse(std::string reason) {
     if (refusals.size() < kRefusalsKept) refusals.push_back(std::move(reason));
   }
 };
 
-std::uint64_t Listener::State::SessionOf(const std::string& route) {
+// A routing id can be claimed by whoever comes next: another key is another session.
+std::uint64_t Listener::State::SessionOf(const std::string& route, const TransportKey& key) {
   ++messages;
   const auto found = session_of.find(route);
   if (found != session_of.end()) {
-    used[found->second] = messages;
-    return found->second;
+    Peer& peer = peers[found->second];
+    peer.used = messages;
+    if (peer.key == key) return found->second;
+    Forget(found->second);
   }
-  if (routes.size() >= 2 * limits::kSessions) {
-    auto oldest = used.begin();
-    for (auto it = used.begin(); it != used.end(); ++it)
-      if (it->second < oldest->second) oldest = it;
-    Forget(oldest->first);
-  }
+  if (peers.size() >= 2 * limits::kSessions)
+    Forget(std::ranges::min_element(peers, {}, [](const auto& row) {
+             return row.second.used;
+           })->first);
   const std::uint64_t session = next_session++;
   session_of[route] = session;
-  routes[session] = route;
-  used[session] = messages;
+  peers[session] = {route, key, messages};
   return session;
 }
 
 void Listener::State::Forget(std::uint64_t session) {
-  const auto route = routes.find(session);
-  if (route == routes.end()) return;
-  session_of.erase(route->second);
-  routes.erase(route);
-  used.erase(session);
+  const auto peer = peers.find(session);
+  if (peer == peers.end()) return;
+  session_of.erase(peer->second.route);
+  peers.erase(peer);
 }
 
 Listener::Listener(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -100,44 +167,25 @@ Result<std::unique_ptr<Listener>> Listener::Bind(ListenerContext& context,
                                                  std::string_view random, bool anybody) {
   if (settings.zap_domain.empty())
     return Fail(ErrorCode::kInternal, "listen: without a domain ZeroMQ would ask nobody");
-  DIRSYNC_TRY(stranger_keys, TransportKeysFrom(random));
-  context.Admit(settings.zap_domain, std::move(allow));
-  zmq::context_t& zmq = context.state().context;
+  DIRSYNC_TRY(stranger, TransportKeysFrom(random));
+  DIRSYNC_TRY(guest, TransportKeysFrom(DigestOf(random).view()));
+  const TransportKey guest_key = guest.public_key;
+  // Before the socket is bound: nobody comes in unasked, not even for a moment.
+  context.Admit(settings.zap_domain, [allow, guest_key](const TransportKey& key) {
+    return key == guest_key || allow(key);
+  });
   try {
-    zmq::socket_t socket(zmq, zmq::socket_type::router);
-    net::SetCommon(socket, settings.message_bytes_max, settings.handshake_ms,
-                   settings.heartbeat_ms);
-    socket.set(zmq::sockopt::router_mandatory, true);
-    socket.set(zmq::sockopt::rcvhwm, kReceiveMost);
-    socket.set(zmq::sockopt::sndhwm, 0);  // the broker's credit is the bound
-    socket.set(zmq::sockopt::backlog, kBacklog);
-    socket.set(zmq::sockopt::curve_server, true);
-    socket.set(zmq::sockopt::curve_secretkey, settings.keys.secret);
-    socket.set(zmq::sockopt::zap_domain, settings.zap_domain);
-    const int enforce = 1;
-    if (zmq_setsockopt(socket.handle(), kZapEnforceDomain, &enforce, sizeof enforce) != 0)
-      throw zmq::error_t();
-    zmq::socket_t monitor = net::Watch(zmq, socket, "listener." + settings.zap_domain);
+    zmq::context_t& zmq = context.state().context;
+    zmq::socket_t socket = MakeRouter(zmq, settings);
+    zmq::socket_t monitor =
+        net::Watch(zmq, socket, "listener." + settings.zap_domain, net::kRefusals);
     socket.bind(settings.address);
     std::string address = socket.get(zmq::sockopt::last_endpoint);
+    SelfTest test(context, settings, LocalAddress(address));
+    DIRSYNC_CHECK(test.Run(stranger, guest, anybody));
+    context.Admit(settings.zap_domain, std::move(allow));
     auto state = std::make_unique<State>(
-        State{context, std::move(socket), std::move(monitor), address, {}, {}, {}, 1, 0, {}});
-    std::string reachable = address;
-    if (const auto any = reachable.find("0.0.0.0"); any != std::string::npos)
-      reachable.replace(any, 7, "127.0.0.1");
-    zmq::socket_t plain(zmq, zmq::socket_type::dealer);
-    net::SetCommon(plain, settings.message_bytes_max, settings.handshake_ms, 0);
-    if (!IsRefused(zmq, plain, reachable, "plain." + settings.zap_domain))
-      return NotSafe("a client without CURVE");
-    if (!anybody) {
-      zmq::socket_t stranger(zmq, zmq::socket_type::dealer);
-      net::SetCommon(stranger, settings.message_bytes_max, settings.handshake_ms, 0);
-      stranger.set(zmq::sockopt::curve_serverkey, std::string(settings.keys.public_key.view()));
-      stranger.set(zmq::sockopt::curve_publickey, std::string(stranger_keys.public_key.view()));
-      stranger.set(zmq::sockopt::curve_secretkey, stranger_keys.secret);
-      if (!IsRefused(zmq, stranger, reachable, "stranger." + settings.zap_domain))
-        return NotSafe("a key that nobody knows");
-    }
+        State{std::move(socket), std::move(monitor), std::move(address), {}, {}, 1, 0, {}});
     std::unique_ptr<Listener> listener(new Listener(std::move(state)));
     static_cast<void>(listener->TakeRefusals());  // those were our own
     return listener;
@@ -152,19 +200,23 @@ std::vector<int> Listener::descriptors() const {
   return {state_->socket.get(zmq::sockopt::fd), state_->monitor.get(zmq::sockopt::fd)};
 }
 
+bool Listener::IsWaiting() const {
+  return net::IsReadable(state_->socket) || net::IsReadable(state_->monitor);
+}
+
 std::optional<Received> Listener::Receive() {
   while (auto frames = net::ReceiveFrames(state_->socket)) {
     if (frames->size() < 2 || frames->size() > 3) {
       state_->Refuse("message-frames");
       continue;
     }
-    const std::uint64_t session = state_->SessionOf((*frames)[0].to_string());
     const char* user = zmq_msg_gets((*frames)[1].handle(), "User-Id");
     const auto key = TransportKey::FromHex(user == nullptr ? "" : user);
     if (!key) {
       state_->Refuse("message-no-user");
       continue;
     }
+    const std::uint64_t session = state_->SessionOf((*frames)[0].to_string(), *key);
     auto message = net::DecodeFrames(*frames, 1);
     if (!message) {
       state_->Refuse("message-" + std::string(InfoOf(message.error().code).text));
@@ -178,10 +230,11 @@ std::optional<Received> Listener::Receive() {
 }
 
 Result<> Listener::Send(std::uint64_t session, const Message& message) {
-  const auto route = state_->routes.find(session);
-  if (route == state_->routes.end())
+  const auto peer = state_->peers.find(session);
+  if (peer == state_->peers.end())
     return Fail(ErrorCode::kUnreachable, "send: that connection is gone");
-  zmq::message_t id(route->second.data(), route->second.size());
+  const std::string& route = peer->second.route;
+  zmq::message_t id(route.data(), route.size());
   int error = zmq_msg_send(id.handle(), state_->socket.handle(), ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0
                   ? zmq_errno()
                   : 0;

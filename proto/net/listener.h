@@ -1,5 +1,5 @@
 // The broker's door: a ZeroMQ ROUTER behind CURVE and ZAP. Facts behind every setting:
-// Z1-Z14 in DECISIONS.md. Nothing outside this folder includes ZeroMQ.
+// DECISIONS.md, 42. Nothing outside this folder includes ZeroMQ.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct ListenerSettings {
 
 // One authenticated message.
 struct Received {
-  std::uint64_t session = 0;  // of the routing id, and never used twice
+  std::uint64_t session = 0;  // of one connection of one key, and never used twice
   TransportKey key;
   Message message;
 };
@@ -36,22 +36,25 @@ struct Received {
 class Listener {
  public:
   // Binds; the context outlives it. `allow` says whether a key may connect at all. Before it
-  // returns it has proved to itself that who speaks no CURVE is refused, and, unless `anybody`,
-  // that a key which nobody knows is. `random`: 32 bytes for that key. Errors: kIo (address in
-  // use), kConfiguration, kInternal (the self-test failed: do not serve).
+  // returns it has proved to itself that who speaks no CURVE is refused, that, unless `anybody`, a
+  // key which nobody knows is, and that one which may come in is not. `random`: 32 bytes for these
+  // keys. Errors: kIo (address in use), kConfiguration, kInternal (the self-test failed: do not
+  // serve).
   static Result<std::unique_ptr<Listener>> Bind(ListenerContext& context,
                                                 const ListenerSettings& settings,
                                                 std::function<bool(const TransportKey&)> allow,
                                                 std::string_view random, bool anybody = false);
   ~Listener();
   const std::string& address() const;  // with the real port
-  // Readable: call Receive until nullopt, and TakeRefusals. Edge-triggered: after every Send or
-  // Receive, call Receive again before waiting.
+  // Readable: call Receive until nullopt, and TakeRefusals. They tell of changes only, and Send
+  // takes those in too: ask IsWaiting before waiting for them.
   std::vector<int> descriptors() const;
+  bool IsWaiting() const;
   // The next message that could be decoded; nullopt: none now. Those that cannot be are answered
   // with BYE, and told by TakeRefusals.
   std::optional<Received> Receive();
-  // kBusy: the peer does not take it now (its high-water mark); kUnreachable: it is gone.
+  // kBusy: limits::kMessagesUnderWay wait for the peer already, and this one was not taken;
+  // kUnreachable: it is gone.
   Result<> Send(std::uint64_t session, const Message& message);
   void Close(std::uint64_t session);  // forget it; its later messages are a new session
   // Refused since the last call: handshakes with ZeroMQ's reason, "handshake-auth",

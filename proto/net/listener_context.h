@@ -21,11 +21,12 @@ class ListenerContext {
   // From now on keys of `domain` are asked for here; the handler's thread calls `allow`.
   void Admit(const std::string& domain, std::function<bool(const TransportKey&)> allow);
 
-  struct State;  // internal: proto/net/zmq_context.h
+  // Internal: proto/net/zmq_context.h.
+  struct State;
   State& state() { return *state_; }
+  explicit ListenerContext(std::unique_ptr<State> state);
 
  private:
-  explicit ListenerContext(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -9,6 +9,8 @@ namespace {
 
 constexpr const char* kZapAddress = "inproc://zeromq.zap.01";
 constexpr std::size_t kZapFrames = 7;  // version, request, domain, address, id, mechanism, key
+constexpr int kEventsWaiting = 100'000;
+constexpr std::size_t kFramesKept = 4;  // route, header, payload, and one too many
 
 // One request of ZeroMQ's (RFC 27) and its answer.
 void AnswerOne(zmq::socket_t& socket, ListenerContext::State& state,
@@ -85,14 +87,14 @@ void ListenerContext::Admit(const std::string& domain,
 
 namespace net {
 
-zmq::socket_t Watch(zmq::context_t& context, zmq::socket_t& socket, const std::string& name) {
+zmq::socket_t Watch(zmq::context_t& context, zmq::socket_t& socket, const std::string& name,
+                    int events) {
   const std::string address = "inproc://monitor." + name;
-  const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                     ZMQ_EVENT_DISCONNECTED;
   if (zmq_socket_monitor(socket.handle(), address.c_str(), events) != 0) throw zmq::error_t();
   zmq::socket_t monitor(context, zmq::socket_type::pair);
   monitor.set(zmq::sockopt::linger, 0);
+  // ZeroMQ's own thread, which serves all connections, waits when this is full.
+  monitor.set(zmq::sockopt::rcvhwm, kEventsWaiting);
   monitor.connect(address);
   return monitor;
 }
@@ -131,13 +133,18 @@ void SetCommon(zmq::socket_t& socket, std::size_t message_bytes_max, std::uint32
   socket.set(zmq::sockopt::tcp_keepalive, 1);
 }
 
+bool IsReadable(zmq::socket_t& socket) {
+  return (socket.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0;
+}
+
 std::optional<std::vector<zmq::message_t>> ReceiveFrames(zmq::socket_t& socket) {
   std::vector<zmq::message_t> frames;
-  do {
+  for (bool more = true; more;) {
     zmq::message_t frame;
     if (zmq_msg_recv(frame.handle(), socket.handle(), ZMQ_DONTWAIT) < 0) return std::nullopt;
-    frames.push_back(std::move(frame));
-  } while (frames.back().more());
+    more = frame.more();
+    if (frames.size() < kFramesKept) frames.push_back(std::move(frame));
+  }
   return frames;
 }
 

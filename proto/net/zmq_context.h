@@ -31,8 +31,14 @@ struct SocketEvent {
   std::uint16_t event = 0;
   std::uint32_t value = 0;
 };
-// Begins to watch `socket`; the returned one receives its events.
-zmq::socket_t Watch(zmq::context_t& context, zmq::socket_t& socket, const std::string& name);
+inline constexpr int kRefusals = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                                 ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+inline constexpr int kAllEvents =
+    kRefusals | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+// Begins to watch `socket`; the returned one receives its `events`.
+zmq::socket_t Watch(zmq::context_t& context, zmq::socket_t& socket, const std::string& name,
+                    int events);
 // The next event; nullopt: none now.
 std::optional<SocketEvent> TakeEvent(zmq::socket_t& monitor);
 // For logs and counters: "auth", "protocol", "no-detail"; empty: no refused handshake.
@@ -42,7 +48,10 @@ std::string RefusalOf(const SocketEvent& event);
 void SetCommon(zmq::socket_t& socket, std::size_t message_bytes_max, std::uint32_t handshake_ms,
                std::uint32_t heartbeat_ms);
 
-// All frames of a message that is waiting; nullopt: none.
+// Whether something can be received.
+bool IsReadable(zmq::socket_t& socket);
+// All frames of a message that is waiting, but no more than a few: one too many shows that it is
+// not ours. nullopt: none.
 std::optional<std::vector<zmq::message_t>> ReceiveFrames(zmq::socket_t& socket);
 // Header frame and payload frame. REQUIRES 1 or 2 frames from `first` on.
 Result<Message> DecodeFrames(std::vector<zmq::message_t>& frames, std::size_t first);
