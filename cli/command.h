@@ -44,6 +44,7 @@ CommandGroup StoreCommands();
 CommandGroup AgentCommands();
 CommandGroup StatusCommands();
 CommandGroup BrokerStatsCommands();
+CommandGroup LogCommands();
 CommandGroup JoinCommands();
 CommandGroup BrokerCommands();
 CommandGroup HelpCommands();

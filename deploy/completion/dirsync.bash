@@ -15,7 +15,7 @@ _dirsync() {
     return
   fi
   case "${words[*]:0:2}" in
-    '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor help completion man version --store --json --dry-run --yes --help ' ;;
+    '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor log help completion man version --store --json --dry-run --yes --help ' ;;
     mailbox) choices='add set rename move delete ' ;;
     recipient) choices='add set delete ' ;;
     container) choices='add delete ' ;;
@@ -29,6 +29,7 @@ _dirsync() {
     organization) choices='init ' ;;
     broker) choices='run invite stats streams readers ' ;;
     sites) choices='pending list approve refuse revoke remove add ' ;;
+    log) choices='verify peek ' ;;
     init | 'init '*) choices='--organization --site --server --address-type --domain --address-template --store --json --dry-run --yes --help' ;;
     load | 'load '*) choices='--replace --store --json --dry-run --yes --help' ;;
     dump | 'dump '*) choices='--imported --store --json --yes --help' ;;
@@ -90,6 +91,8 @@ _dirsync() {
     'broker stats') choices='--watch --store --json --yes --help' ;;
     'broker streams') choices='--watch --store --json --yes --help' ;;
     'broker readers') choices='--watch --store --json --yes --help' ;;
+    'log verify') choices='--all --store --json --yes --help' ;;
+    'log peek') choices='--sequence --show-values --store --json --yes --help' ;;
     help | 'help '*) choices='--store --json --yes --help' ;;
     completion | 'completion '*) choices='--store --json --yes --help' ;;
     man | 'man '*) choices='--store --json --yes --help' ;;
