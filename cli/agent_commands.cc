@@ -3,7 +3,7 @@
 #include "agent/loop/agent_loop.h"
 #include "cli/answer.h"
 #include "cli/command.h"
-#include "cli/json.h"
+#include "cli/version.h"
 #include "proto/base/json_text.h"
 #include "proto/base/text.h"
 #include "proto/daemon/process_config.h"
@@ -16,6 +16,8 @@ constexpr ProcessOption kOptions[] = {
     {"files.in", OptionKind::kText, "", "folder of files that arrive"},
     {"files.out", OptionKind::kText, "", "folder of files that go out"},
     {"files.every", OptionKind::kDuration, "0", "exports by file run so often; 0: on change"},
+    {"broker", OptionKind::kText, "", "address of the broker instead of the one joined"},
+    {"subscribe", OptionKind::kTexts, "*", "read these: SITE, SITE/INSTANCE or *"},
     {"on_event", OptionKind::kTexts, "", "program and arguments that hear of every event"},
 };
 
@@ -50,8 +52,11 @@ Result<AgentSettings> SettingsOf(Context& context, const Arguments& arguments) {
   settings.on_event = config.Texts("on_event");
   if (const auto program = arguments.Value("--on-event"))
     settings.on_event = {context.WholePath(*program)};
-  settings.answer = [](Store& store, CommandCall& call, const std::function<bool()>& stop) {
-    AnswerCall(store, call, stop);
+  settings.session.address = config.Text("broker");
+  settings.session.link.subscribe = config.Texts("subscribe");
+  settings.session.link.program = "dirsync " + std::string(kVersion);
+  settings.answer = [](AgentControl& agent, CommandCall& call, const std::function<bool()>& stop) {
+    AnswerCall(agent, call, stop);
   };
   return settings;
 }

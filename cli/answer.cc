@@ -24,10 +24,12 @@ Console ConsoleOf(CommandCall& call, const std::function<bool()>& interrupted) {
 
 }  // namespace
 
-void AnswerCall(Store& store, CommandCall& call, const std::function<bool()>& stop) {
+void AnswerCall(AgentControl& agent, CommandCall& call, const std::function<bool()>& stop) {
+  Store& store = agent.store();
   const auto interrupted = [&] { return call.Interrupted() || stop(); };
   Console console = ConsoleOf(call, interrupted);
   console.open_store = &store;
+  console.agent = &agent;
   store.set_interrupted(interrupted);
   const int status = RunCommand(store.world(), console, call.request().words);
   store.set_interrupted({});

@@ -251,7 +251,7 @@ const std::vector<CommandGroup>& AllCommands() {
       StoreCommands(),       EntryCommands(), GroupCommands(),  ListCommands(),
       InstanceCommands(),    RunCommands(),   ReviewCommands(), FileCommands(),
       AgentCommands(),       JoinCommands(),  BrokerCommands(), StatusCommands(),
-      BrokerStatsCommands(), LogCommands(),   HelpCommands()};
+      BrokerStatsCommands(), LogCommands(),   ResyncCommands(), HelpCommands()};
   return groups;
 }
 

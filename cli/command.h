@@ -47,6 +47,7 @@ CommandGroup BrokerStatsCommands();
 CommandGroup LogCommands();
 CommandGroup JoinCommands();
 CommandGroup BrokerCommands();
+CommandGroup ResyncCommands();
 CommandGroup HelpCommands();
 
 // All of them, in the order of help.

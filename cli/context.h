@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/loop/agent_control.h"
 #include "agent/service/store.h"
 #include "broker/loop/broker_admin.h"
 #include "cli/output.h"
@@ -36,6 +37,8 @@ struct Console {
   const Serving* serving = nullptr;
   // Likewise in the process that runs a broker.
   BrokerAdmin* open_broker = nullptr;
+  // In an agent: its session with the broker.
+  AgentControl* agent = nullptr;
   // Whether Ctrl-C was pressed, or nobody is there any more. Empty: the process ends then.
   std::function<bool()> interrupted = {};
   // Has the command run by the process that has the store in `folder` open, and returns its exit

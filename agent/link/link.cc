@@ -60,6 +60,7 @@ Result<> Link::State::Refresh() {
     }
     if (instance.exports) {
       exporting.insert(folded);
+      greet_now = greet_now || (phase == LinkPhase::kOpen && !exports.contains(folded));
       exports[folded].settings = std::move(instance);
     }
   }
@@ -124,6 +125,10 @@ Result<std::vector<Message>> Link::Pump() {
     DIRSYNC_CHECK(state.Refresh());
     DIRSYNC_CHECK(state.CaptureExports());
     if (state.phase != LinkPhase::kOpen) return {};
+    if (state.greet_now) {
+      state.phase = LinkPhase::kGreeting;
+      return state.Greet();
+    }
     for (auto& [name, link] : state.exports) DIRSYNC_CHECK(state.PublishWaiting(link));
     for (auto& [name, link] : state.imports) DIRSYNC_CHECK(state.AckCursor(link, false));
     return {};
@@ -159,16 +164,22 @@ Result<std::vector<Message>> Link::Tick() {
 void Link::Lost() {
   State& state = *state_;
   if (state.phase != LinkPhase::kRefused) state.phase = LinkPhase::kOffline;
-  state.streams.clear();
-  for (auto& [name, link] : state.exports) {
+  state.Forget();
+}
+
+// A new greeting begins everything anew at the broker: subscriptions, credit, what is answered.
+void Link::State::Forget() {
+  streams.clear();
+  for (auto& [name, link] : exports) {
     link.next = 0;
     link.awaiting.clear();
     link.in_flight = 0;
     link.rewind.reset();
     link.stalled.reset();
   }
-  for (auto& [name, link] : state.imports) {
+  for (auto& [name, link] : imports) {
     link.subscribed = false;
+    link.ask_at = {};
     link.acked = {};
     link.stalled.reset();
     if (link.copy) link.copy->request = 0;
@@ -196,6 +207,11 @@ Result<std::vector<Message>> Link::Ask(const std::string& target, std::vector<st
   return state_->Take(state_->Ask(target, std::move(words)));
 }
 
+std::vector<StreamName> Link::streams() const {
+  std::vector<StreamName> names;
+  for (const auto& [name, log] : state_->streams) names.push_back(name);
+  return names;
+}
 LinkPhase Link::phase() const { return state_->phase; }
 Error Link::reason() const { return state_->reason; }
 std::vector<LinkEvent> Link::TakeEvents() { return std::exchange(state_->events, {}); }

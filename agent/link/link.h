@@ -62,6 +62,8 @@ class Link {
   // A request signed by this site for another one's agent.
   Result<std::vector<Message>> Ask(const std::string& target, std::vector<std::string> words);
 
+  // The streams that this site may read, as told since WELCOME.
+  std::vector<StreamName> streams() const;
   LinkPhase phase() const;
   // Why kRefused or kOffline; kAlreadyApplied = no reason known.
   Error reason() const;

@@ -197,7 +197,8 @@ Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
   link.copy.reset();
   link.copy_wanted = false;
   if (settled) {
-    AnswerAskers(link, true, equal ? ErrorCode::kAlreadyApplied : ErrorCode::kEpochChanged, text);
+    AnswerAskers(link, true, equal ? ErrorCode::kAlreadyApplied : ErrorCode::kEpochChanged,
+                 equal ? EqualText(link, range.rows_after) : text);
   } else {
     AnswerAskers(link, false, ErrorCode::kAlreadyApplied, text + "; catching up");
   }

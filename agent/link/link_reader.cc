@@ -76,7 +76,7 @@ Result<> Link::State::MakeImport(const StreamName& stream) {
   for (int n = 2; names.contains(FoldName(made.name)); ++n)
     made.name = stream.site + "." + stream.instance + "." + std::to_string(n);
   made.imports = true;
-  made.transport = Transport::kBroker;
+  made.transport = Transport::kBoth;  // a carried file may come while the broker is away
   made.domains = site->domains;
   DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
     StoreInstance(transaction, made);
@@ -275,9 +275,7 @@ Result<> Link::State::ApplyNext(ImportLink& link, ReaderState& reader, const Bat
              std::to_string(batch.sequence));
   link.wants = link.wants || counts->wanted > 0;
   if (equal && !link.askers.empty())
-    AnswerAskers(link, true, ErrorCode::kAlreadyApplied,
-                 std::to_string(batch.rows_after) + " entries, sums equal at " +
-                     std::to_string(batch.sequence));
+    AnswerAskers(link, true, ErrorCode::kAlreadyApplied, EqualText(link, batch.rows_after));
   if (counts->diverged && link.copied_at + kCopyAgain <= Now()) {
     Tell("diverged", link.settings.name,
          "sums differ at " + std::to_string(batch.sequence) + ": a full copy is fetched",

@@ -1,6 +1,7 @@
 // What this agent says of itself.
 #include "agent/core/wanted.h"
 #include "agent/link/link_state.h"
+#include "proto/base/measure.h"
 #include "storage/key.h"
 
 namespace dirsync {
@@ -64,6 +65,14 @@ InstanceReport ReportOf(const storage::ReadView& view, const ImportLink& link) {
 }
 
 }  // namespace
+
+// How a full copy ended: "1,204 entries equal, 3 deletes held".
+std::string Link::State::EqualText(const ImportLink& link, std::uint64_t rows) const {
+  std::string text = CountText(rows, "entry", "entries") + " equal";
+  const std::uint64_t held = CountRows(store.storage(), storage::Table::kHeld, link.number);
+  if (held > 0) text += ", " + CountText(held, "delete") + " held";
+  return text;
+}
 
 AgentReport Link::Report() const {
   AgentReport report;

@@ -17,6 +17,7 @@ std::string NonceKey() { return storage::MetaKey("session"); }
 }  // namespace
 
 Result<> Link::State::Greet() {
+  Forget();
   DIRSYNC_CHECK(Refresh());
   if (!membership)
     return Fail(ErrorCode::kNotJoined, "greet the broker: this site has joined no organisation",
@@ -34,6 +35,7 @@ Result<> Link::State::Greet() {
       hello.produced.push_back({link.state.name, link.state.position(), link.state.trimmed + 1});
   }
   greet_again = false;
+  greet_now = false;
   greeted_at = Now();
   Say(std::move(hello));
   return {};

@@ -84,6 +84,7 @@ struct Link::State {
   // link.cc
   Result<> Refresh();
   Result<> Dispatch(const Message& message);
+  void Forget();
   void Say(Message message);
   void Tell(std::string kind, const std::string& instance, std::string text,
             ErrorCode code = ErrorCode::kAlreadyApplied);
@@ -132,6 +133,9 @@ struct Link::State {
   Result<> EndCopy(ImportLink& link, const Batch& range);
   void DropCopy(ImportLink& link, Duration wait);
 
+  // link_report.cc
+  std::string EqualText(const ImportLink& link, std::uint64_t rows) const;
+
   // link_request.cc
   Result<> TakeRequest(const AdminRequest& request);
   Result<> RunRequest(const AdminRequest& request, const RosterEntry& signer);
@@ -154,6 +158,7 @@ struct Link::State {
   Instant reported_at{};
   Instant greeted_at{};
   bool greet_again = false;  // something was found that only WELCOME can clear up
+  bool greet_now = false;    // an export was made or resumed: where its log stands, WELCOME says
   std::uint64_t next_request = 1;
   std::vector<Message> out;
   std::vector<LinkEvent> events;

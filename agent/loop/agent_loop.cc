@@ -35,20 +35,25 @@ struct Opened {
   std::unique_ptr<Store> store;
   std::unique_ptr<CommandSocket> commands;
   std::unique_ptr<FileRuns> files;
+  std::unique_ptr<BrokerSession> session;
 };
 
-class AgentLoop {
+class AgentLoop : private AgentControl {
  public:
   AgentLoop(World& world, AgentSettings settings, SignalSource& signals)
       : world_(world), settings_(std::move(settings)), signals_(signals) {}
   Result<> Run();
 
  private:
+  Store& store() override { return *opened_->store; }
+  Link& link() override { return opened_->session->link(); }
+  Result<> Turn(std::vector<Message> messages, Duration at_most) override;
+
   Result<> Open(Clock::duration patience);
   void Reopen();
   bool IsHealthy() const;
-  void Turn();
-  void Wait(milliseconds at_most);
+  Result<> TurnAll();
+  void Wait(milliseconds at_most, bool with_commands = true);
   milliseconds UntilNextTurn() const;
   bool Stopping();
   void TakeSignals();
@@ -64,7 +69,8 @@ class AgentLoop {
   std::optional<Opened> opened_;
   std::unique_ptr<EventCommand> on_event_;
   std::optional<std::uint64_t> exported_at_;  // commits of the store then; nullopt: not yet
-  Clock::time_point export_at_{};             // with files_every: then
+  bool exported_by_broker_ = false;
+  Clock::time_point export_at_{};  // with files_every: then
   bool stop_ = false;
   bool reload_ = false;
 };
@@ -76,8 +82,9 @@ Result<> AgentLoop::Run() {
   Log("info", "serving " + Printable(profile.basepoint().ToString()) + " from store " +
                   Printable(settings_.store));
   while (!Stopping()) {
-    Turn();
-    if (!IsHealthy()) Reopen();
+    const auto turned = TurnAll();
+    if (!turned) Log("error", turned.error().ToString());
+    if (!turned || !IsHealthy()) Reopen();
     if (!Stopping()) Wait(UntilNextTurn());
   }
   Log("info", "stopping");
@@ -104,6 +111,8 @@ Result<> AgentLoop::Open(Clock::duration patience) {
   DIRSYNC_TRY(files, FileRuns::Open(*opened.store, settings_.files_in, settings_.files_out,
                                     [this](const LinkEvent& event) { Tell(event); }));
   opened.files = std::move(files);
+  opened.session = std::make_unique<BrokerSession>(*opened.store, settings_.session,
+                                                   [this](const LinkEvent& event) { Tell(event); });
   opened_ = std::move(opened);
   exported_at_.reset();
   return {};
@@ -130,12 +139,23 @@ void AgentLoop::Reopen() {
   }
 }
 
-void AgentLoop::Turn() {
+Result<> AgentLoop::TurnAll() {
   if (reload_) Reload();
   AnswerCommands();
+  DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
   RunFiles();
   if (const std::string wrong = on_event_->Step(Clock::now()); !wrong.empty())
     Log("warning", "on_event: " + wrong);
+  return {};
+}
+
+// For a command that waits for what another site does: nothing but the session goes on meanwhile.
+Result<> AgentLoop::Turn(std::vector<Message> messages, Duration at_most) {
+  opened_->session->Send(std::move(messages));
+  DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
+  const int soon = opened_->session->timeout_ms(Clock::now());
+  if (soon != 0) Wait(soon < 0 ? at_most : std::min<Duration>(at_most, Duration(soon)), false);
+  return opened_->session->Turn(Clock::now());
 }
 
 // A configuration that is wrong changes nothing.
@@ -160,6 +180,9 @@ void AgentLoop::Reload() {
   settings_.files_out = fresh->files_out;
   settings_.files_every = fresh->files_every;
   settings_.on_event = fresh->on_event;
+  settings_.session = fresh->session;
+  opened_->session = std::make_unique<BrokerSession>(
+      *opened_->store, settings_.session, [this](const LinkEvent& event) { Tell(event); });
   on_event_ = std::make_unique<EventCommand>(settings_.on_event, opened_->store->profile().site);
   exported_at_.reset();
   Log("info", "the configuration was read again");
@@ -169,7 +192,7 @@ void AgentLoop::AnswerCommands() {
   while (!Stopping()) {
     const auto call = opened_->commands->Take();
     if (!call) break;
-    settings_.answer(*opened_->store, *call, [this] { return Stopping(); });
+    settings_.answer(*this, *call, [this] { return Stopping(); });
   }
   opened_->store->set_interrupted([this] { return Stopping(); });
 }
@@ -177,10 +200,13 @@ void AgentLoop::AnswerCommands() {
 void AgentLoop::RunFiles() {
   Store& store = *opened_->store;
   opened_->files->Import(Clock::now());
-  const bool changed = exported_at_ != store.commits();
+  // What goes both ways is carried by hand once the broker is away.
+  const bool by_broker = opened_->session->carries(Clock::now());
+  const bool changed = exported_at_ != store.commits() || by_broker != exported_by_broker_;
   const bool due = settings_.files_every.count() == 0 || Clock::now() >= export_at_;
   if (!changed || !due) return;
-  opened_->files->Export(false);
+  opened_->files->Export(by_broker);
+  exported_by_broker_ = by_broker;
   export_at_ = Clock::now() + settings_.files_every;
   exported_at_ = store.commits();
 }
@@ -192,6 +218,7 @@ milliseconds AgentLoop::UntilNextTurn() const {
   };
   at_most(opened_->commands->timeout_ms());
   at_most(on_event_->timeout_ms(Clock::now()));
+  at_most(opened_->session->timeout_ms(Clock::now()));
   if (!settings_.files_in.empty()) at_most(kFolderRound.count());
   if (settings_.files_every.count() > 0 && exported_at_ != opened_->store->commits())
     at_most(std::max<std::int64_t>(
@@ -199,9 +226,12 @@ milliseconds AgentLoop::UntilNextTurn() const {
   return left;
 }
 
-void AgentLoop::Wait(milliseconds at_most) {
+void AgentLoop::Wait(milliseconds at_most, bool with_commands) {
   std::vector<pollfd> waited{{signals_.descriptor(), POLLIN, 0}};
-  if (opened_) {
+  if (opened_)
+    for (const int descriptor : opened_->session->descriptors())
+      waited.push_back({descriptor, POLLIN, 0});
+  if (opened_ && with_commands) {
     for (const int descriptor : opened_->commands->descriptors())
       waited.push_back({descriptor, POLLIN, 0});
     // A descriptor of -1 is passed over.

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/loop/agent_control.h"
+#include "agent/loop/broker_session.h"
 #include "agent/service/store.h"
 #include "proto/daemon/command_call.h"
 
@@ -21,9 +23,11 @@ struct AgentSettings {
   // Exports by file run so often; zero: as soon as something has changed.
   std::chrono::milliseconds files_every{0};
   std::vector<std::string> on_event;  // program and arguments; empty: none
-  // Runs a client's command on the store and finishes the call; stops between two commits when
-  // `stop` says so.
-  std::function<void(Store& store, CommandCall& call, const std::function<bool()>& stop)> answer;
+  SessionSettings session;
+  // Runs a client's command on the agent's store and finishes the call; stops between two commits
+  // when `stop` says so.
+  std::function<void(AgentControl& agent, CommandCall& call, const std::function<bool()>& stop)>
+      answer;
   // One line for the log; level "info", "warning" or "error".
   std::function<void(std::string_view level, std::string_view text)> log;
   // What may change while it runs, read again on SIGHUP. Empty: nothing does.
