@@ -54,6 +54,7 @@ struct BrokerSession {
   std::map<storage::StreamNumber, BrokerStream*> reads;
   std::set<storage::StreamNumber> waiting;
   storage::StreamNumber turn = 0;  // the stream that was served last
+  std::uint64_t turn_left = 0;     // bytes of its turn
 };
 
 struct BrokerSite {

@@ -14,23 +14,27 @@ bool IsStorageError(ErrorCode code) {
 
 }  // namespace
 
-// One turn: the next stream of the session that has something to send. Whether anything was sent.
-// A batch larger than what is left of the credit is sent, and owed.
+// Goes on with the turn of a stream, or begins that of the next one that has something to send.
+// Whether anything was sent. A batch larger than what is left of the credit is sent, and owed.
 Result<bool> Broker::State::Deliver(const storage::ReadView& view, BrokerSession& session,
                                     std::uint64_t& bytes, std::vector<Outgoing>& out) {
-  auto next = session.waiting.upper_bound(session.turn);
-  if (next == session.waiting.end()) next = session.waiting.begin();
-  session.turn = *next;
-  BrokerStream& stream = *session.reads.at(*next);
+  if (session.turn_left == 0 || !session.waiting.contains(session.turn)) {
+    auto next = session.waiting.upper_bound(session.turn);
+    if (next == session.waiting.end()) next = session.waiting.begin();
+    session.turn = *next;
+    session.turn_left = kTurnBytes;
+  }
+  BrokerStream& stream = *session.reads.at(session.turn);
   BrokerReader& reader = stream.readers.at(session.site);
   const std::uint64_t room =
-      std::min({static_cast<std::uint64_t>(session.credit), bytes, kTurnBytes});
+      std::min({static_cast<std::uint64_t>(session.credit), bytes, session.turn_left});
   auto batches = StreamLog::Read(view, stream.log, reader.sent, room, &recent);
   if (!batches) {
     const ErrorCode code = batches.error().code;
     if (IsStorageError(code)) return std::unexpected(batches.error());
     // The log went on without it, or began anew: it must say where it stands.
     Detach(stream, reader);
+    session.turn_left = 0;
     const bool gone = code == ErrorCode::kNeedsRanges;
     reader.refused = gone ? SubscribeOutcome::kNeedsRanges : SubscribeOutcome::kTruncated;
     out.push_back({session.id, Subscribed{stream.log.stream, *reader.refused,
@@ -41,6 +45,7 @@ Result<bool> Broker::State::Deliver(const storage::ReadView& view, BrokerSession
     const std::uint64_t size = batch.payload->size();
     session.credit -= static_cast<std::int64_t>(size);
     bytes -= std::min(bytes, size);
+    session.turn_left -= std::min(session.turn_left, size);
     ++reader.delivered;
     const Version at{batch.position.epoch.counter, batch.position.sequence};
     if (reader.furthest < at) {
@@ -53,6 +58,7 @@ Result<bool> Broker::State::Deliver(const storage::ReadView& view, BrokerSession
                                                 batch.position, std::move(batch.payload)}});
   }
   if (reader.sent == stream.log.tail) session.waiting.erase(stream.log.number);
+  if (reader.sent == stream.log.tail || batches->empty()) session.turn_left = 0;
   return !batches->empty();
 }
 
@@ -63,8 +69,10 @@ Result<bool> Broker::Pump(const storage::ReadView& view, Instant, std::uint64_t 
   // Those for whom `view` has nothing yet wait for the next pump.
   std::set<SessionId> idle;
   while (idle.size() < state.ready.size()) {
-    // Each session in turn, beginning behind the one that was served last.
-    auto next = state.ready.upper_bound(state.turn);
+    // Each session in turn; a turn that `bytes` cut short goes on.
+    auto next = state.ready.find(state.turn);
+    if (next == state.ready.end() || state.sessions.at(*next).turn_left == 0)
+      next = state.ready.upper_bound(state.turn);
     if (next == state.ready.end()) next = state.ready.begin();
     state.turn = *next;
     if (idle.contains(*next)) continue;

@@ -109,8 +109,6 @@ Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const 
     CountRefused(step, session, "ACK", ack.stream, "of no stream that it reads");
     return {};
   }
-  BrokerReader& reader = ReaderOf(step, *stream, session.site);
-  ReaderHold& hold = reader.hold;
   const LogState& log = stream->log;
   if (Behind(log.tail, ack.position)) {
     // The log learns of it when its producer tells it; until then nobody can say what it is.
@@ -125,6 +123,8 @@ Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const 
                  "acks another batch " + std::to_string(ack.position.sequence));
     return {};
   }
+  BrokerReader& reader = ReaderOf(step, *stream, session.site);
+  ReaderHold& hold = reader.hold;
   reader.last_ack = step.now;
   if (mark && Behind(hold.acked, ack.position)) {
     hold.acked = ack.position;

@@ -77,13 +77,21 @@ Result<bool> TakeRosterEntry(storage::Transaction& transaction, const PublicKey&
       return Conflict(entry, "another entry has serial " + std::to_string(entry.serial));
     }
     DIRSYNC_CHECK(CheckUnique(transaction, entry));
-    if (before.transport_key != entry.transport_key)
-      transaction.Delete(storage::SiteKeyKey(before.transport_key));
+    if (before.transport_key != entry.transport_key) {
+      DIRSYNC_TRY(holder, transaction.Get(storage::SiteKeyKey(before.transport_key)));
+      if (holder && *holder == FoldName(entry.site))
+        transaction.Delete(storage::SiteKeyKey(before.transport_key));
+    }
   } else {
     DIRSYNC_CHECK(CheckUnique(transaction, entry));
   }
   transaction.Put(key, EncodeRow(signed_entry));
-  transaction.Put(storage::SiteKeyKey(entry.transport_key), FoldName(entry.site));
+  // The key of an entry that is no longer active may be an active site's by now.
+  DIRSYNC_TRY(holder, FindByTransportKey(transaction, entry.transport_key));
+  const bool taken = entry.state != SiteState::kActive && holder &&
+                     holder->state == SiteState::kActive &&
+                     FoldName(holder->site) != FoldName(entry.site);
+  if (!taken) transaction.Put(storage::SiteKeyKey(entry.transport_key), FoldName(entry.site));
   return true;
 }
 
