@@ -65,6 +65,8 @@ Result<RunReport> ExportRun::Run() {
   if (full_) {
     DIRSYNC_CHECK(WriteFull());
   } else if (!request_.dry_run) {
+    // What the files carry: an agent may have captured it before.
+    report_.counts = {};
     bool any = false;
     for (bool more = true; more; any = any || more) {
       DIRSYNC_TRY(written, WriteChanges());
@@ -184,7 +186,10 @@ Result<> ExportRun::CopyBatch(Sequence sequence, SyncFileWriter& writer) {
   const std::vector<Change> changes = std::exchange(info.batch.changes, {});
   info.change_count = changes.size();
   DIRSYNC_CHECK(writer.BeginBatch(info));
-  for (const Change& change : changes) DIRSYNC_CHECK(writer.Write(change));
+  for (const Change& change : changes) {
+    DIRSYNC_CHECK(writer.Write(change));
+    Count(change);
+  }
   return {};
 }
 
