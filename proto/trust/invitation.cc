@@ -33,15 +33,17 @@ std::string Invitation::ToString() const {
   return std::string(kPrefix) + ToBase64Url(bytes + Checksum(bytes));
 }
 
-Result<Invitation> Invitation::Parse(std::string_view text) {
+Result<Invitation> Invitation::Parse(std::string_view given) {
   const auto refuse = [](const std::string& cause) {
     return Fail(ErrorCode::kInvalid, "read invitation: " + cause,
                 "copy it whole, as `dirsync broker invite` printed it");
   };
-  text = TrimBlanks(text);
-  if (!text.starts_with(kPrefix) || text.size() > kTextMost)
-    return refuse("it does not begin with " + std::string(kPrefix));
-  const auto decoded = FromBase64Url(text.substr(kPrefix.size()));
+  if (given.size() > kTextMost) return refuse("it is too long");
+  // Mail and chat break lines.
+  std::string text(given);
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
+  if (!text.starts_with(kPrefix)) return refuse("it does not begin with " + std::string(kPrefix));
+  const auto decoded = FromBase64Url(std::string_view(text).substr(kPrefix.size()));
   if (!decoded || decoded->size() <= kChecksumBytes) return refuse("a character does not belong");
   const std::string_view bytes =
       std::string_view(*decoded).substr(0, decoded->size() - kChecksumBytes);

@@ -97,7 +97,7 @@ class NetworkKill {
     const std::string said = servers_[0]->LogOfThisRun();
     const auto address = [&](const std::string& before) {
       const auto at = said.find(before) + before.size();
-      return said.substr(at, said.find_first_of(", \n", at) - at);
+      return said.substr(at, said.find_first_of(",; \n", at) - at);
     };
     if (up)
       servers_[0]->set_arguments(BrokerArguments(address("listening on "), address("joins on ")));
@@ -173,7 +173,8 @@ class NetworkKill {
     Book book;
     const std::string wanted = "Site" + std::to_string(origin);
     for (const auto& entry : nlohmann::json::parse(outcome.output)) {
-      const std::string from = entry.value("origin", "");
+      std::string from = entry.value("origin", "");  // "Site1/ID"
+      from = from.substr(0, from.find('/'));
       const bool own = origin == site && (from.empty() || from == wanted);
       if (!own && from != wanted) continue;
       if (entry.value("class", "") == "container") continue;
