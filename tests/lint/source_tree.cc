@@ -74,7 +74,8 @@ std::vector<SourceFile> ReadTree() {
       it.disable_recursion_pending();
       continue;
     }
-    if (!it->is_regular_file()) continue;
+    // In a linked working tree .git is a file, which names a path of the machine.
+    if (!it->is_regular_file() || it->path().filename() == ".git") continue;
     std::ifstream stream(it->path(), std::ios::binary);
     std::string text(std::istreambuf_iterator<char>(stream), {});
     if (text.find('\0') != std::string::npos) continue;  // a corpus, not a text
