@@ -102,7 +102,11 @@ Result<int> MakeAndPrintPlan(Context& context, const Arguments& arguments) {
                                                ": settings are missing: " + Join(missing, "; "));
   const Direction direction = settings.exports ? Direction::kExport : Direction::kImport;
   ProgressMeter meter(context.err(), ProgressStyle(context, context.console(), std::nullopt));
-  RunRequest request{.settings = settings, .full = choice.full, .dry_run = true};
+  RunRequest request{.settings = settings,
+                     .scope_overridden = choice.scope_overridden,
+                     .full = choice.full,
+                     .dry_run = true,
+                     .reset_mark = choice.reset_mark};
   request.progress = [&](const Progress& progress) { meter.Update(progress); };
   DIRSYNC_TRY(plan, MakePlan(*store, request, direction));
   meter.Clear();
@@ -181,9 +185,7 @@ Result<int> Ack(Context& context, const Arguments& arguments) {
   }
   // The text has blanks: with or without quotes it is the same.
   const std::string text = Join(arguments.words(), " ");
-  if (context.dry_run())
-    return Fail(ErrorCode::kUsage, "ack --from takes no --dry-run", "leave --dry-run out");
-  DIRSYNC_TRY(outcome, TakeAckText(*store, *reader, text));
+  DIRSYNC_TRY(outcome, TakeAckText(*store, *reader, text, context.dry_run()));
   if (context.json()) {
     context.out() << JsonObject().Text("outcome", outcome).Finish() << '\n';
   } else {
@@ -219,11 +221,10 @@ CommandGroup RunCommands() {
                .arguments = "INSTANCE",
                .words_min = 1,
                .words_max = 1,
-               .help = "what a run would do, with an id that `apply` takes",
-               .examples = {"dirsync plan INSTANCE2", "dirsync plan INSTANCE5 --import"},
-               .options = {{"--export", "", "the export of an instance that does both"},
-                           {"--import", "", "the import of an instance that does both"},
-                           {"--full", "", "of a full copy"}},
+               .help = "what a run would do, options as of `run`, with an id that `apply` takes",
+               .examples = {"dirsync plan INSTANCE2", "dirsync plan INSTANCE5 --import",
+                            "dirsync plan INSTANCE2 --import-file OTHER"},
+               .options = RunOptions(),
                .run = MakeAndPrintPlan,
                .changes = false},
               {.path = "apply",

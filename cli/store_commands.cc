@@ -106,13 +106,11 @@ Result<int> Init(Context& context, const Arguments& arguments) {
 
 Result<int> Load(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(store, context.OpenStore());
-  if (context.dry_run())
-    return Fail(ErrorCode::kUsage, "load takes no --dry-run",
-                "load into a copy: dirsync backup DIR, dirsync --store COPY restore DIR");
   ProgressMeter meter(context.err(), ProgressStyle(context, context.console(), std::nullopt));
-  DIRSYNC_TRY(report, LoadLdif(*store, context.WholePath(arguments.words().front()),
-                               arguments.Has("--replace"),
-                               [&](const Progress& progress) { meter.Update(progress); }));
+  DIRSYNC_TRY(report,
+              LoadLdif(
+                  *store, context.WholePath(arguments.words().front()), arguments.Has("--replace"),
+                  [&](const Progress& progress) { meter.Update(progress); }, context.dry_run()));
   meter.Clear();
   if (report.resumed) context.Note("went on where an interrupted load of this file stopped");
   if (context.json()) {
@@ -126,8 +124,9 @@ Result<int> Load(Context& context, const Arguments& arguments) {
                   << '\n';
     return 0;
   }
-  context.out() << "loaded: " << Grouped(report.added) << " added, " << Grouped(report.unchanged)
-                << " unchanged, " << Grouped(report.skipped) << " skipped\n";
+  context.out() << (context.dry_run() ? "would have loaded: " : "loaded: ") << Grouped(report.added)
+                << " added, " << Grouped(report.unchanged) << " unchanged, "
+                << Grouped(report.skipped) << " skipped\n";
   for (const std::string& note : report.notes) context.Note(note);
   return 0;
 }

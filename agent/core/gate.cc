@@ -95,7 +95,8 @@ Result<GateVerdict> JudgeRun(const storage::ReadView& view, const InstanceSettin
     return Fail(ErrorCode::kRefused,
                 "apply run " + totals.run.hex() + " of " + state.stream.ToString() +
                     ": it was rejected here",
-                "ask " + state.stream.site + " for `dirsync run INSTANCE --full`");
+                "at " + state.stream.site + ", once it is put right: dirsync run " +
+                    state.stream.instance + " --full");
   if (named && totals.run == state.run) return GateVerdict::kPass;
   std::map<EntryClass, bool> hold;
   for (const auto& [entry_class, of_class] : totals.by_class) {

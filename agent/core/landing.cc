@@ -165,14 +165,16 @@ Result<std::optional<Entry>> HeldEntry(const ApplyContext& context, const EntryI
   return std::move(entry);
 }
 
-Result<Landing> LandWhole(ApplyContext& context, const Change& change, const MirrorRow* row) {
+Result<Landing> LandWhole(ApplyContext& context, const Change& change, const MirrorRow* row,
+                          const Entry* stood) {
   EntryId local;
   if (row != nullptr && !row->local.is_zero()) {
     local = row->local;
     DIRSYNC_TRY(current, HeldEntry(context, change.id, *row));
     if (current) {
       DIRSYNC_TRY(parent, context.ParentFor(change.parent));
-      return Merge(context, change, *current, parent, row, row->joined);
+      const Entry& held = stood == nullptr ? *current : *stood;
+      return Merge(context, change, held, parent, row, row->joined);
     }
   } else {
     DIRSYNC_TRY(found, context.LocalIdFor(change.id));

@@ -22,9 +22,11 @@ struct Landing {
 // Whether an error of a landing keeps the entry out instead of ending the import.
 bool IsRefusal(ErrorCode code);
 
-// A whole entry. `row` is its mirror row, if it has one. Refusals: kAddressTaken, kNoTarget,
-// kNoParent, kBadValue; then nothing is written but, at most, the import container.
-Result<Landing> LandWhole(ApplyContext& context, const Change& change, const MirrorRow* row);
+// A whole entry. `row` is its mirror row, if it has one; `stood` how the live entry of the row is
+// to be taken, null: as it stands. Refusals: kAddressTaken, kNoTarget, kNoParent, kBadValue; then
+// nothing is written but, at most, the import container.
+Result<Landing> LandWhole(ApplyContext& context, const Change& change, const MirrorRow* row,
+                          const Entry* stood = nullptr);
 
 // A kModify or kRename, all kSet, onto the live entry `current`. Refusals as above.
 Result<Landing> LandPart(ApplyContext& context, const Change& change, const MirrorRow& row,

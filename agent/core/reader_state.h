@@ -45,7 +45,7 @@ struct ReaderState {
   std::map<EntryClass, bool> hold_deletes;
   // A fork was seen: until a full copy or a new epoch ends it.
   bool hold_all_deletes = false;
-  RunId approved_run;             // a suspect run that a person let pass
+  RunId approved_run;  // a suspect run that a person let pass
   RunId rejected_run;
   std::optional<RunTotals> suspect;  // what stopped the stream: waiting for approve or reject
   std::optional<FullJob> full;

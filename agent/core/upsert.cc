@@ -199,15 +199,16 @@ Result<> ApplyPart(ApplyContext& context, MirrorSlot& slot, const Change& change
   return {};
 }
 
-Result<bool> LandWaiting(ApplyContext& context, MirrorSlot& slot, const Change& change) {
+Result<bool> LandWaiting(ApplyContext& context, MirrorSlot& slot, const Change& change,
+                         const Entry* stood) {
   std::optional<Result<Landing>> landing;
   if (IsWhole(change)) {
     if (!IsStateOf(context.source.hash_key, change, slot.row.told)) return false;
-    landing = LandWhole(context, change, &slot.row);
+    landing = LandWhole(context, change, &slot.row, stood);
   } else {
     DIRSYNC_TRY(current, HeldEntry(context, change.id, slot.row));
     if (!current || HasSingleValues(change)) return false;
-    landing = LandPart(context, change, slot.row, *current);
+    landing = LandPart(context, change, slot.row, stood == nullptr ? *current : *stood);
   }
   if (!*landing && IsRefusal(landing->error().code)) return false;
   // It was told then, not now.

@@ -15,8 +15,10 @@ Result<> ApplyWhole(ApplyContext& context, MirrorSlot& slot, const Change& chang
 // A kModify or kRename. What is not held whole is asked for (R3), never dropped.
 Result<> ApplyPart(ApplyContext& context, MirrorSlot& slot, const Change& change);
 // Tries again what a quarantined row waits with; `change` is what was refused at the row's version.
-// False: it still cannot land, nothing was written.
-Result<bool> LandWaiting(ApplyContext& context, MirrorSlot& slot, const Change& change);
+// False: it still cannot land, nothing was written. `stood`: how its entry stood here before the
+// caller took something from it; null: as it stands.
+Result<bool> LandWaiting(ApplyContext& context, MirrorSlot& slot, const Change& change,
+                         const Entry* stood = nullptr);
 // A kind that this version does not know: kept beside the row, which stays as it is.
 Result<> KeepUnknown(ApplyContext& context, const Change& change);
 

@@ -1,6 +1,7 @@
 #include "agent/core/waiting.h"
 
 #include "agent/core/container_ranks.h"
+#include "agent/core/exchanged_addresses.h"
 #include "agent/core/mirror_slot.h"
 #include "agent/core/review.h"
 #include "agent/core/upsert.h"
@@ -50,7 +51,9 @@ Result<bool> TryAll(ApplyContext& context) {
 Result<> RetryWaiting(ApplyContext& context) {
   while (context.any_quarantine) {
     DIRSYNC_TRY(landed, TryAll(context));
-    if (!landed) break;
+    if (landed) continue;
+    DIRSYNC_TRY(exchanged, LandExchanged(context));
+    if (!exchanged) break;
   }
   return {};
 }

@@ -75,10 +75,17 @@ Directory::Directory(storage::Transaction& transaction, const SiteProfile& profi
       entries_(transaction, now),
       basepoint_(profile.basepoint()) {}
 
-Result<EntryId> Directory::ContainerId(const std::string& text) {
+// Where an entry of ours may stand: an imported container goes when its site drops it.
+Result<EntryId> Directory::OurContainer(const std::string& text) {
   if (container_id_ && container_text_ == text) return *container_id_;
   DIRSYNC_TRY(dn, ContainerDn(basepoint_, text));
   DIRSYNC_TRY(id, entries_.ContainerAt(basepoint_, dn));
+  DIRSYNC_TRY(container, entries_.Get(id));
+  if (container && container->is_imported())
+    return Fail(ErrorCode::kNotOurs,
+                "put an entry into " + Printable(dn.ToString()) + ": it belongs to " +
+                    Printable(container->origin->site),
+                "take a container of this site, e.g. --container Recipients");
   container_text_ = text;
   container_id_ = id;
   return id;
@@ -150,7 +157,7 @@ Result<> Directory::InsertWithAddresses(Entry& entry) {
 
 Result<Entry> Directory::Add(NewEntry fresh) {
   DIRSYNC_CHECK(CheckName("name", fresh.name));
-  DIRSYNC_TRY(parent, ContainerId(fresh.container));
+  DIRSYNC_TRY(parent, OurContainer(fresh.container));
   Entry entry;
   entry.entry_class = fresh.entry_class;
   entry.parent = parent;
@@ -181,7 +188,7 @@ Result<Entry> Directory::Edit(const Entry& entry, const EntryEdit& edit) {
     fresh.name = *edit.name;
   }
   if (edit.container) {
-    DIRSYNC_TRY(parent, ContainerId(*edit.container));
+    DIRSYNC_TRY(parent, OurContainer(*edit.container));
     fresh.parent = parent;
   }
   DIRSYNC_CHECK(ApplyValues(edit, fresh.attributes));

@@ -54,13 +54,14 @@ class Directory {
   // Adds a local entry: checks attributes (CheckAttributes), constructs Display-Name (given name
   // and surname, else the name) and Surname (else the name), generates one address per template,
   // unique by retry. Errors: kExists, kInvalid, kNotFound (container), kNoTarget (custom recipient
-  // without Target-Address), kTooLarge. An address given for a template's type takes the place of
-  // the generated one; custom recipients and containers get none.
+  // without Target-Address), kTooLarge, kNotOurs (the container is imported). An address given for
+  // a template's type takes the place of the generated one; custom recipients and containers get
+  // none.
   Result<Entry> Add(NewEntry fresh);
   // Changes the entry of this id as it is stored now: sets, then removes, then adds values; a value
   // held already, or not held, is no error. A Display-Name or Surname that is cleared is
   // constructed anew; otherwise they do not follow other attributes. Without a difference nothing
-  // is written. Errors: as Add; kNotOurs for imported entries; kInvalid (container moved below
+  // is written. Errors: as Add; kNotOurs for imported entries too; kInvalid (container moved below
   // itself).
   Result<Entry> Edit(const Entry& entry, const EntryEdit& edit);
   // References to it stay: they name an identity, and it may return. Errors: kNotFound, kNotOurs,
@@ -74,7 +75,7 @@ class Directory {
                 const std::function<bool(const Entry&)>& visit) const;
 
  private:
-  Result<EntryId> ContainerId(const std::string& text);
+  Result<EntryId> OurContainer(const std::string& text);
   Result<> Complete(Entry& entry) const;
   Result<> InsertWithAddresses(Entry& entry);
   Result<std::string> UniqueAddress(const AddressTemplate& form, const Entry& entry) const;

@@ -23,7 +23,7 @@ Result<std::string> AckText(Store& store, const std::string& import_instance) {
 }
 
 Result<std::string> TakeAckText(Store& store, const std::string& reader_site,
-                                const std::string& text) {
+                                const std::string& text, bool dry_run) {
   auto parts = Split(TrimBlanks(text), ' ');
   auto invalid = [&] {
     return Fail(ErrorCode::kInvalid, "taking an ack: it is no line of an ack",
@@ -39,9 +39,10 @@ Result<std::string> TakeAckText(Store& store, const std::string& reader_site,
   header.stream.organization = stream->organization;
   header.stream.site = reader_site;
   header.acks.push_back({*stream, {*epoch, *sequence, *digest}});
-  DIRSYNC_TRY(notes, store.Write([&](storage::Transaction& transaction) {
+  auto take = [&](storage::Transaction& transaction) {
     return TakeRideAlong(store, transaction, header);
-  }));
+  };
+  DIRSYNC_TRY(notes, dry_run ? store.Read(take) : store.Write(take));
   return notes.empty() ? std::string("nothing new in this ack") : notes.front();
 }
 

@@ -18,9 +18,11 @@ struct LoadReport {
 // objectClass decides the class (inetOrgPerson, person, user -> mailbox; contact -> custom
 // recipient; groupOfNames, group -> group; organizationalUnit, container -> container). An entry
 // that is there already with the same values is unchanged; with others: kExists, unless
-// `replace`. Commits every limits::kBulkRows entries; killed, it goes on there.
+// `replace`. Commits every limits::kBulkRows entries; killed, it goes on there. `dry_run`: from the
+// beginning, in memory, nothing is written; kTooLarge beyond limits::kDryRunBytes.
 Result<LoadReport> LoadLdif(Store& store, const std::string& file, bool replace,
-                            const std::function<void(const Progress&)>& progress);
+                            const std::function<void(const Progress&)>& progress,
+                            bool dry_run = false);
 // All live local entries (and with `imported` the others) with EntryIds, parents first; returns
 // their number.
 Result<std::uint64_t> DumpLdif(Store& store, const ByteSink& sink, bool imported);

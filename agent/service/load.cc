@@ -32,11 +32,12 @@ Result<std::string> IdentityOf(ByteSource& source) {
 class Load {
  public:
   Load(Store& store, ByteSource& source, bool replace,
-       const std::function<void(const Progress&)>& progress)
+       const std::function<void(const Progress&)>& progress, bool dry_run)
       : store_(store),
         source_(source),
         replace_(replace),
         progress_(progress),
+        dry_run_(dry_run),
         ids_(MakeIds(store.world())) {}
 
   Result<LoadReport> Run();
@@ -58,6 +59,7 @@ class Load {
   ByteSource& source_;
   bool replace_;
   const std::function<void(const Progress&)>& progress_;
+  bool dry_run_;
   IdSource ids_;
   std::unique_ptr<storage::Transaction> transaction_;
   std::unique_ptr<Directory> directory_;
@@ -88,9 +90,11 @@ Result<LoadReport> Load::Run() {
     DIRSYNC_CHECK(RunPass(pass));
     offset_ = 0;
   }
-  directory();
-  transaction_->Delete(job_);
-  DIRSYNC_CHECK(store_.Commit(*transaction_));
+  if (!dry_run_) {
+    directory();
+    transaction_->Delete(job_);
+    DIRSYNC_CHECK(store_.Commit(*transaction_));
+  }
   for (const auto& [name, count] : ignored_)
     report_.notes.push_back("ignored attribute " + Printable(name) + ": " + std::to_string(count) +
                             " values");
@@ -98,6 +102,7 @@ Result<LoadReport> Load::Run() {
 }
 
 Result<> Load::Resume() {
+  if (dry_run_) return {};
   DIRSYNC_TRY(row, store_.storage().Get(job_));
   if (!row) return {};
   RowReader in(*row);
@@ -113,6 +118,12 @@ Result<> Load::Resume() {
 
 Result<> Load::Commit(std::uint64_t offset) {
   directory();
+  if (dry_run_) {
+    // Later records must see the earlier ones, so all of them stay in memory.
+    if (transaction_->bytes() <= limits::kDryRunBytes) return {};
+    return Fail(ErrorCode::kTooLarge, "dry run of a load: too much to hold in memory",
+                "load into a copy: dirsync backup DIR, then dirsync --store COPY restore DIR");
+  }
   std::string row;
   RowWriter out(row);
   out.U8(static_cast<std::uint8_t>(pass_));
@@ -236,9 +247,9 @@ Result<> Load::TakeMembers(const LdifEntry& group) {
 }  // namespace
 
 Result<LoadReport> LoadLdif(Store& store, const std::string& file, bool replace,
-                            const std::function<void(const Progress&)>& progress) {
+                            const std::function<void(const Progress&)>& progress, bool dry_run) {
   DIRSYNC_TRY(source, store.world().files().Open(file));
-  return Load(store, *source, replace, progress).Run();
+  return Load(store, *source, replace, progress, dry_run).Run();
 }
 
 }  // namespace dirsync

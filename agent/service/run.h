@@ -85,10 +85,11 @@ Result<std::vector<RunReport>> ListRuns(Store& store, std::size_t count);
 Result<> RecordRun(Store& store, const RunReport& report);
 
 // The cursor that a reader tells its producer where no file goes back (one-way links): text
-// "STREAM EPOCH SEQUENCE DIGEST" printed by the reader and given here.
+// "STREAM EPOCH SEQUENCE DIGEST" printed by the reader and given here. Returns what it did, or with
+// dry_run would do, for people.
 Result<std::string> AckText(Store& store, const std::string& import_instance);
 Result<std::string> TakeAckText(Store& store, const std::string& reader_site,
-                                const std::string& text);
+                                const std::string& text, bool dry_run);
 
 // Deletes the instance and its state. While it owns imported entries here: `contacts` empty =
 // kNotEmpty; "keep" makes them local, "delete" deletes them through plan and gate.

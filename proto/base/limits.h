@@ -43,6 +43,7 @@ inline constexpr std::size_t kWantIds = 1000;           // ids in one WANT
 inline constexpr std::size_t kStepRows = 4096;
 inline constexpr std::size_t kStepBytes = 1 * kMiB;
 inline constexpr std::size_t kBulkRows = 32768;  // entries of one bulk commit (load, ranges)
+inline constexpr std::size_t kDryRunBytes = 256 * kMiB;  // of writes that a dry run of load holds
 
 // Files.
 inline constexpr std::size_t kLineBytes = 16 * kMiB;      // one line of any input file

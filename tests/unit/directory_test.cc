@@ -361,6 +361,20 @@ TEST_F(DirectoryTest, ImportedEntriesAreNotOurs) {
   ExpectError(directory().Delete(forged), ErrorCode::kNotOurs);
 }
 
+TEST_F(DirectoryTest, NothingOfOursGoesIntoAnImportedContainer) {
+  Entry box = MakeContainer(8, "Theirs");
+  box.origin = Reference{"Site2", IdOf(80)};
+  EXPECT_OK(directory().entries().Insert(box));
+  const Entry ada = AddMailbox("Ada");
+  EntryEdit move;
+  move.container = "Theirs";
+  EXPECT_THAT(ExpectError(directory().Edit(ada, move), ErrorCode::kNotOurs),
+              HasSubstr("/o=Testorg/ou=Site1/cn=Theirs: it belongs to Site2"));
+  NewEntry eve = Fresh(EntryClass::kMailbox, "Eve");
+  eve.container = "Theirs";
+  ExpectError(directory().Add(eve), ErrorCode::kNotOurs);
+}
+
 TEST_F(DirectoryTest, EditsReplaceAddAndRemove) {
   const Entry ada = AddMailbox("Ada");
   EntryEdit edit = Set("City", {"Bern"});
