@@ -43,10 +43,6 @@ Result<> Link::State::Greet() {
 
 Result<> Link::State::TakeWelcome(const Welcome& welcome) {
   if (phase != LinkPhase::kGreeting) return {};
-  DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
-    transaction.Put(NonceKey(), std::string(welcome.nonce.view()));
-    return {};
-  }));
   phase = LinkPhase::kOpen;
   reason = {ErrorCode::kAlreadyApplied, "", ""};
   window_bytes = welcome.window_bytes;
@@ -65,6 +61,11 @@ Result<> Link::State::TakeWelcome(const Welcome& welcome) {
                              "the store was put back from a copy"));
     DIRSYNC_CHECK(CompareLog(link, found));
   }
+  // Behind the new epochs: who dies between the two hears once more that the store was put back.
+  DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
+    transaction.Put(NonceKey(), std::string(welcome.nonce.view()));
+    return {};
+  }));
   DIRSYNC_CHECK(CaptureExports());
   for (auto& [name, link] : exports) DIRSYNC_CHECK(PublishWaiting(link));
   return {};

@@ -2,6 +2,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/codec/message_parts.h"
+#include "proto/wire/message.pb.h"
 
 namespace dirsync {
 namespace {

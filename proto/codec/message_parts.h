@@ -3,7 +3,32 @@
 #pragma once
 
 #include "proto/model/message.h"
-#include "proto/wire/message.pb.h"
+
+namespace dirsync::wire {
+class Ack;
+class Admin;
+class AdminReply;
+class Bye;
+class Credit;
+class Deliver;
+class Fetch;
+class GetRange;
+class Hello;
+class Join;
+class Joined;
+class Nack;
+class Ping;
+class Publish;
+class Published;
+class Range;
+class Report;
+class Roster;
+class Streams;
+class Subscribe;
+class Subscribed;
+class Unsubscribe;
+class Welcome;
+}  // namespace dirsync::wire
 
 namespace dirsync::codec {
 

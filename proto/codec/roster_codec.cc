@@ -3,6 +3,7 @@
 #include "proto/base/limits.h"
 #include "proto/codec/wire_parts.h"
 #include "proto/model/dn.h"
+#include "proto/wire/message.pb.h"
 
 namespace dirsync {
 namespace {

@@ -1,6 +1,7 @@
 #include "proto/base/limits.h"
 #include "proto/codec/message_parts.h"
 #include "proto/codec/wire_parts.h"
+#include "proto/wire/message.pb.h"
 
 namespace dirsync::codec {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/model/dn.h"
+#include "proto/wire/message.pb.h"
 
 namespace dirsync::codec {
 

@@ -6,7 +6,11 @@
 
 #include "proto/codec/wire_id.h"
 #include "proto/model/message.h"
-#include "proto/wire/message.pb.h"
+
+namespace dirsync::wire {
+class Stream;
+class Position;
+}  // namespace dirsync::wire
 
 namespace dirsync::codec {
 
