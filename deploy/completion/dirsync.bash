@@ -15,7 +15,7 @@ _dirsync() {
     return
   fi
   case "${words[*]:0:2}" in
-    '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor log help completion man version --store --json --dry-run --yes --help ' ;;
+    '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor log resync help completion man version --store --json --dry-run --yes --help ' ;;
     mailbox) choices='add set rename move delete ' ;;
     recipient) choices='add set delete ' ;;
     container) choices='add delete ' ;;
@@ -30,6 +30,7 @@ _dirsync() {
     broker) choices='run invite stats streams readers ' ;;
     sites) choices='pending list approve refuse revoke remove add ' ;;
     log) choices='verify peek ' ;;
+    resync) choices='plan run status ' ;;
     init | 'init '*) choices='--organization --site --server --address-type --domain --address-template --store --json --dry-run --yes --help' ;;
     load | 'load '*) choices='--replace --store --json --dry-run --yes --help' ;;
     dump | 'dump '*) choices='--imported --store --json --yes --help' ;;
@@ -55,7 +56,7 @@ _dirsync() {
     'instance list') choices='--store --json --yes --help' ;;
     'instance delete') choices='--contacts --store --json --dry-run --yes --help' ;;
     run | 'run '*) choices='--full --compare-all --export --import --both --transport --export-file --container --subs --no-subs --attributes --class --filter --address-type --server --hidden --no-hidden --readers --import-file --import-container --domains --target --join --max-deletes --display-name-format --mv-append --no-mv-append --import-class --home-server --complete --no-complete --store --json --dry-run --yes --help' ;;
-    plan | 'plan '*) choices='--export --import --full --store --json --yes --help' ;;
+    plan | 'plan '*) choices='--full --compare-all --export --import --both --transport --export-file --container --subs --no-subs --attributes --class --filter --address-type --server --hidden --no-hidden --readers --import-file --import-container --domains --target --join --max-deletes --display-name-format --mv-append --no-mv-append --import-class --home-server --complete --no-complete --store --json --yes --help' ;;
     apply | 'apply '*) choices='--store --json --yes --help' ;;
     runs | 'runs '*) choices='--count --store --json --yes --help' ;;
     ack | 'ack '*) choices='--from --store --json --dry-run --yes --help' ;;
@@ -93,6 +94,9 @@ _dirsync() {
     'broker readers') choices='--watch --store --json --yes --help' ;;
     'log verify') choices='--all --store --json --yes --help' ;;
     'log peek') choices='--sequence --show-values --store --json --yes --help' ;;
+    'resync plan') choices='--site --to --store --json --yes --help' ;;
+    'resync run') choices='--site --to --full --store --json --dry-run --yes --help' ;;
+    'resync status') choices='--store --json --yes --help' ;;
     help | 'help '*) choices='--store --json --yes --help' ;;
     completion | 'completion '*) choices='--store --json --yes --help' ;;
     man | 'man '*) choices='--store --json --yes --help' ;;

@@ -428,7 +428,7 @@ TEST(Batch, WrongHeadIsNeitherEncodedNorDecoded) {
   EXPECT_TRUE(refused([](Batch& b) { b.stream.instance = "\xFF"; }));
   EXPECT_TRUE(refused([](Batch& b) { b.epoch.counter = 0; }));
   EXPECT_TRUE(refused([](Batch& b) { b.sequence = 0; }));
-  EXPECT_TRUE(refused([](Batch& b) { b.kind = static_cast<BatchKind>(4); }));
+  EXPECT_TRUE(refused([](Batch& b) { b.kind = static_cast<BatchKind>(5); }));
   EXPECT_TRUE(refused([](Batch& b) { b.terms.address_type = "E K"; }));
   EXPECT_TRUE(refused([](Batch& b) { b.terms.attributes = {"a\nb"}; }));
   EXPECT_TRUE(refused([](Batch& b) { b.terms.attributes.resize(1025, "a"); }));
@@ -464,6 +464,17 @@ TEST(EncodeBatch, LargestEntryFits) {
   batch.changes[0].dn = std::string(limits::kDnBytes, 'd');
   batch.changes[0].attributes[0].values = {std::string(limits::kEntryBytes, 'a')};
   EXPECT_EQ(*Decode(MustEncode(batch)), batch);
+}
+
+TEST(Batch, ARangeKeepsItsBoundsUnderTheSignature) {
+  Batch batch = PlainBatch();
+  batch.kind = BatchKind::kRange;
+  batch.changes = {PlainChange("a")};
+  batch.range = {3, batch.changes[0].id, 255, batch.changes[0].id, true};
+  EXPECT_EQ(*Decode(MustEncode(batch)), batch);
+  std::string altered = MustEncode(batch);
+  altered[codec::kHeaderBytes + 40] ^= 1;
+  EXPECT_EQ(Decode(altered).error().code, ErrorCode::kBadSignature);
 }
 
 TEST(PeekBatch, ShowsTheHeaderWithoutTheKey) {
