@@ -450,18 +450,16 @@ bool Network::Settle(std::size_t rounds) {
 void Network::Explain() {
   for (std::size_t site = 0; site < links_.size(); ++site)
     for (const InstanceReport& report : links_[site]->Report().instances)
-      deployment_.trace.push_back(
-          deployment_.sites()[site].name + " " + report.instance + " at " +
-          std::to_string(report.position.epoch.counter) + "/" +
-          std::to_string(report.position.sequence) + " " + report.problem_text +
-          (report.full_total > 0 ? " copying" : ""));
+      deployment_.trace.push_back(deployment_.sites()[site].name + " " + report.instance + " at " +
+                                  std::to_string(report.position.epoch.counter) + "/" +
+                                  std::to_string(report.position.sequence) + " " +
+                                  report.problem_text + (report.full_total > 0 ? " copying" : ""));
   auto logs = StreamLog::Open(*storage_);
   if (!logs) return;
   for (const LogState& log : *logs)
-    deployment_.trace.push_back("broker " + log.stream.ToString() + " at " +
-                                std::to_string(log.tail.epoch.counter) + "/" +
-                                std::to_string(log.tail.sequence) + ", " +
-                                std::to_string(log.batches()) + " kept");
+    deployment_.trace.push_back(
+        "broker " + log.stream.ToString() + " at " + std::to_string(log.tail.epoch.counter) + "/" +
+        std::to_string(log.tail.sequence) + ", " + std::to_string(log.batches()) + " kept");
 }
 
 std::vector<std::string> Network::TakeProblems() { return std::exchange(problems_, {}); }

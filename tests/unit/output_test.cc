@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "proto/base/base64.h"
 #include "cli/json.h"
 #include "cli/progress.h"
 #include "cli/runner.h"
+#include "proto/base/base64.h"
 #include "proto/base/text.h"
 #include "proto/base/utf8.h"
 
