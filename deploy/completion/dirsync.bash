@@ -15,7 +15,7 @@ _dirsync() {
     return
   fi
   case "${words[*]:0:2}" in
-    '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor log help completion man version --store --json --dry-run --yes --help ' ;;
+    '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor log resync config help completion man version --store --json --dry-run --yes --help ' ;;
     mailbox) choices='add set rename move delete ' ;;
     recipient) choices='add set delete ' ;;
     container) choices='add delete ' ;;
@@ -30,6 +30,8 @@ _dirsync() {
     broker) choices='run invite stats streams readers ' ;;
     sites) choices='pending list approve refuse revoke remove add ' ;;
     log) choices='verify peek ' ;;
+    resync) choices='plan run status ' ;;
+    config) choices='show check ' ;;
     init | 'init '*) choices='--organization --site --server --address-type --domain --address-template --store --json --dry-run --yes --help' ;;
     load | 'load '*) choices='--replace --store --json --dry-run --yes --help' ;;
     dump | 'dump '*) choices='--imported --store --json --yes --help' ;;
@@ -75,7 +77,7 @@ _dirsync() {
     join | 'join '*) choices='--domains --replaces --wait --store --json --dry-run --yes --help' ;;
     'keys show') choices='--store --json --yes --help' ;;
     'organization init') choices='--store --json --dry-run --yes --help' ;;
-    'broker run') choices='--listen --join-listen --public-address --public-join-address --page --store --json --yes --help' ;;
+    'broker run') choices='--config --listen --join-listen --public-address --public-join-address --page --store --json --yes --help' ;;
     'broker invite') choices='--store --json --yes --help' ;;
     'sites pending') choices='--store --json --yes --help' ;;
     'sites list') choices='--store --json --yes --help' ;;
@@ -93,6 +95,11 @@ _dirsync() {
     'broker readers') choices='--watch --store --json --yes --help' ;;
     'log verify') choices='--all --store --json --yes --help' ;;
     'log peek') choices='--sequence --show-values --store --json --yes --help' ;;
+    'resync plan') choices='--site --to --store --json --yes --help' ;;
+    'resync run') choices='--site --to --full --store --json --dry-run --yes --help' ;;
+    'resync status') choices='--store --json --yes --help' ;;
+    'config show') choices='--store --json --yes --help' ;;
+    'config check') choices='--store --json --yes --help' ;;
     help | 'help '*) choices='--store --json --yes --help' ;;
     completion | 'completion '*) choices='--store --json --yes --help' ;;
     man | 'man '*) choices='--store --json --yes --help' ;;
