@@ -1,10 +1,8 @@
 // The broker and who belongs to it: organization, broker, sites.
 #include <algorithm>
 
-#include "broker/loop/broker_loop.h"
-#include "cli/answer.h"
+#include "cli/broker_run.h"
 #include "cli/command.h"
-#include "cli/version.h"
 #include "proto/base/json_text.h"
 #include "proto/base/text.h"
 #include "proto/codec/roster_codec.h"
@@ -44,50 +42,6 @@ Result<int> OrganizationInit(Context& context, const Arguments& arguments) {
   context.Note("its key is " + Printable(path) +
                "/keys/organization.key: keep a copy off-line; who has it decides who belongs here");
   context.Next("dirsync broker run --store " + Quoted(path));
-  return 0;
-}
-
-Result<std::optional<PageSettings>> PageOf(const Arguments& arguments) {
-  const std::string port = arguments.Value("--page").value_or("7680");
-  if (port == "off") return std::nullopt;
-  const auto number = ParseNumber(port);
-  if (!number || *number > 65535)
-    return Fail(ErrorCode::kUsage, "broker run: --page " + Printable(port) + " is no port",
-                "a number, 0 for any free port, or off");
-  PageSettings page;
-  page.port = static_cast<std::uint16_t>(*number);
-  page.program = DIRSYNC_VERSION;
-  return page;
-}
-
-Result<int> BrokerRun(Context& context, const Arguments& arguments) {
-  BrokerProcess process;
-  auto path = context.StorePath();
-  process.store = path ? *path : context.WholePath("broker");
-  process.listen = arguments.Value("--listen").value_or(process.listen);
-  process.door = arguments.Value("--join-listen").value_or(process.door);
-  process.public_address = arguments.Value("--public-address").value_or("");
-  process.public_door = arguments.Value("--public-join-address").value_or("");
-  DIRSYNC_TRY(page, PageOf(arguments));
-  process.page = std::move(page);
-  process.answer = [](BrokerAdmin& admin, CommandCall& call, const std::function<bool()>& stop) {
-    AnswerCall(admin, call, stop);
-  };
-  process.log = [&](std::string_view level, std::string_view text) {
-    context.LogLine(level, text);
-  };
-  process.ready = [&](const std::string& address, const std::string& door, std::uint16_t port) {
-    if (context.json()) {
-      context.out()
-          << JsonObject().Text("listen", address).Text("join", door).Number("page", port).Finish()
-          << std::endl;
-      return;
-    }
-    context.out() << "listening on " << address << ", joins on " << door;
-    if (port != 0) context.out() << ", page at http://127.0.0.1:" << port << "/";
-    context.out() << std::endl;
-  };
-  DIRSYNC_CHECK(RunBroker(process));
   return 0;
 }
 
@@ -382,7 +336,8 @@ CommandGroup BrokerCommands() {
        .examples = {"dirsync broker run --store /srv/broker",
                     "dirsync broker run --listen tcp://0.0.0.0:7600 --join-listen "
                     "tcp://0.0.0.0:7601"},
-       .options = {{"--listen", "ADDRESS", "where agents connect (tcp://127.0.0.1:7600)"},
+       .options = {{"--config", "FILE", "TOML: addresses, page, limits, log (deploy/broker.toml)"},
+                   {"--listen", "ADDRESS", "where agents connect (tcp://127.0.0.1:7600)"},
                    {"--join-listen", "ADDRESS", "the join door (tcp://127.0.0.1:7601)"},
                    {"--public-address", "ADDRESS", "what invitations name instead"},
                    {"--public-join-address", "ADDRESS", "likewise, for the door"},

@@ -251,7 +251,8 @@ const std::vector<CommandGroup>& AllCommands() {
       StoreCommands(),       EntryCommands(), GroupCommands(),  ListCommands(),
       InstanceCommands(),    RunCommands(),   ReviewCommands(), FileCommands(),
       AgentCommands(),       JoinCommands(),  BrokerCommands(), StatusCommands(),
-      BrokerStatsCommands(), LogCommands(),   ResyncCommands(), HelpCommands()};
+      BrokerStatsCommands(), LogCommands(),   ResyncCommands(), ConfigCommands(),
+      HelpCommands()};
   return groups;
 }
 

@@ -48,6 +48,7 @@ CommandGroup LogCommands();
 CommandGroup JoinCommands();
 CommandGroup BrokerCommands();
 CommandGroup ResyncCommands();
+CommandGroup ConfigCommands();
 CommandGroup HelpCommands();
 
 // All of them, in the order of help.

@@ -46,17 +46,6 @@ Result<BrokerAdmin*> Context::OpenBroker() {
   return broker_.get();
 }
 
-void Context::LogLine(std::string_view level, std::string_view text) {
-  const std::string time = FormatTime(world_.Now());
-  if (json()) {
-    err() << JsonObject().Text("time", time).Text("level", level).Text("text", text).Finish()
-          << '\n';
-  } else {
-    err() << time << ' ' << level << ": " << PrintableLines(text) << '\n';
-  }
-  err().flush();
-}
-
 bool Context::can_ask() const {
   return console_.in_terminal && console_.err_terminal && !options_.yes && !options_.json;
 }

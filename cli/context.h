@@ -97,8 +97,6 @@ class Context {
   void Note(std::string_view text);     // "note: …"
   void Next(std::string_view command);  // "next: …"; not with --json
   void Warn(std::string_view text);     // "warning: …"
-  // A line of a process's log on stderr; level "info", "warning" or "error".
-  void LogLine(std::string_view level, std::string_view text);
   void PrintError(const Error& error);  // or its JSON object
 
   // "FOLDER/SYNC1" <-> "SYNC1": names below the current folder are shown short and kept whole.

@@ -3,18 +3,20 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <mutex>
 #include <set>
 
 #include "broker/core/broker.h"
+#include "broker/loop/disk_guard.h"
 #include "proto/base/text.h"
 #include "proto/daemon/command_socket.h"
 #include "proto/daemon/machine.h"
+#include "proto/daemon/service_manager.h"
 #include "proto/daemon/signal_source.h"
 #include "proto/net/listener.h"
-#include "storage/disk_space.h"
 #include "storage/transaction.h"
 
 namespace dirsync {
@@ -28,6 +30,8 @@ constexpr std::uint64_t kPumpBytes = 8 * limits::kMiB;  // sent before messages 
 constexpr SessionId kDoorBit = SessionId{1} << 63;      // marks sessions at the door
 constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::milliseconds kDrain{300};
+constexpr std::chrono::milliseconds kReopen{1000};  // between attempts to open a store that failed
+constexpr std::size_t kDoorMessagesMost = 16;       // of one commit: each has a signature to check
 
 // Keys that may connect, shared with the handler of handshakes.
 class ActiveKeys {
@@ -49,7 +53,10 @@ class ActiveKeys {
 class BrokerLoop : public BrokerAdmin {
  public:
   BrokerLoop(const BrokerProcess& process, SignalSource& signals)
-      : process_(process), signals_(signals), ids_(DigestOf(MachineRandom(32))) {}
+      : process_(process),
+        limits_(process.limits),
+        signals_(signals),
+        ids_(DigestOf(MachineRandom(32))) {}
   Result<> Run();
 
   BrokerStore& store() override { return *store_; }
@@ -62,6 +69,8 @@ class BrokerLoop : public BrokerAdmin {
   Result<> Open();
   Result<> Listen();
   Result<> Serve();
+  Result<> Turn();
+  Result<> Reopen(const Error& why);
   Result<> TakeMessages();
   Result<> Deliver();
   Result<> Tick();
@@ -72,19 +81,25 @@ class BrokerLoop : public BrokerAdmin {
   void CheckDisk();
   void AnswerCommands();
   void LogEvents();
-  void Wait();
+  void Wait(std::chrono::milliseconds at_most);
   bool Stopping();
   void Reload();
+  void SayBye(const std::string& text);
   void Drain();
-  void Log(std::string_view level, std::string_view text) const { process_.log(level, text); }
+  class Log& log() const { return *process_.log; }
 
   const BrokerProcess& process_;
+  BrokerLimits limits_;
   SignalSource& signals_;
   IdSource ids_;
   std::unique_ptr<BrokerStore> store_;
   std::unique_ptr<Broker> broker_;
   ActiveKeys keys_;
   std::uint64_t generation_ = 0;
+  std::atomic<std::int64_t> door_until_ms_{0};  // strangers may come to the door so long
+  std::unique_ptr<DiskGuard> disk_;
+  bool disk_full_ = false;
+  std::optional<Error> failed_;  // the first write that failed
   std::unique_ptr<ListenerContext> context_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Listener> door_;
@@ -99,7 +114,9 @@ class BrokerLoop : public BrokerAdmin {
 Result<> BrokerLoop::Run() {
   DIRSYNC_CHECK(Open());
   DIRSYNC_CHECK(Listen());
+  TellServiceManager("READY=1\nSTATUS=listening on " + listener_->address());
   const auto served = Serve();
+  if (!served) log().Write(LogLevel::kError, served.error());
   Drain();
   if (page_) page_->Stop();
   return served;
@@ -110,13 +127,16 @@ Result<> BrokerLoop::Open() {
                                                     : BrokerStore::Create(process_.store, "");
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
-  BrokerSettings settings = process_.limits;
+  BrokerSettings settings = limits_.settings;
   settings.organization = store_->organization();
   settings.organization_key = store_->organization_key();
   DIRSYNC_TRY(broker, Broker::Open(store_->storage(), settings, ids_));
   broker_ = std::move(broker);
   for (const BrokerEvent& event : broker_->EventsAfter(0)) event_logged_ = event.number;
+  generation_ = 0;
   RefreshKeys();
+  if (!disk_) disk_ = std::make_unique<DiskGuard>(store_->path(), limits_.disk);
+  CheckDisk();
   return {};
 }
 
@@ -136,9 +156,12 @@ Result<> BrokerLoop::Listen() {
   settings.address = process_.door;
   settings.zap_domain = "dirsync-join";
   settings.message_bytes_max = limits::kJoinBytes;
-  DIRSYNC_TRY(door, Listener::Bind(
-                        *context_, settings, [](const TransportKey&) { return true; },
-                        MachineRandom(32), true));
+  // Who is approved may hear so after the door was closed; nobody else.
+  const auto may_ask = [this](const TransportKey& key) {
+    return ToMillis(MachineTime()) < door_until_ms_ || keys_.Has(key);
+  };
+  const bool anybody = ToMillis(MachineTime()) < door_until_ms_;
+  DIRSYNC_TRY(door, Listener::Bind(*context_, settings, may_ask, MachineRandom(32), anybody));
   door_ = std::move(door);
   DIRSYNC_TRY(commands, CommandSocket::Listen(process_.store));
   commands_ = std::move(commands);
@@ -147,9 +170,10 @@ Result<> BrokerLoop::Listen() {
     page_ = std::move(page);
     page_->SetReadiness({{"store", true}, {"authentication", true}, {"listener", true}});
   }
-  Log("info", "broker of " +
-                  Printable(store_->organization().empty() ? "an organisation not named yet"
-                                                           : store_->organization()) +
+  log().Write(LogLevel::kInfo,
+              "broker of " +
+                  (store_->organization().empty() ? "an organisation not named yet"
+                                                  : Printable(store_->organization())) +
                   " listens on " + listener_->address() + ", joins on " + door_->address() +
                   "; organisation key " + Fingerprint(store_->organization_key()));
   if (process_.ready)
@@ -160,13 +184,49 @@ Result<> BrokerLoop::Listen() {
 
 Result<> BrokerLoop::Serve() {
   while (!Stopping()) {
-    if (Clock::now() >= ticked_ + kTick) DIRSYNC_CHECK(Tick());
-    DIRSYNC_CHECK(TakeMessages());
-    DIRSYNC_CHECK(Deliver());
-    AnswerCommands();
-    if (!more_) Wait();
+    const auto turned = Turn();
+    if (!turned && turned.error().code != ErrorCode::kDiskFull) return turned;
+    if (!turned) DIRSYNC_CHECK(Reopen(turned.error()));
   }
   return {};
+}
+
+Result<> BrokerLoop::Turn() {
+  if (Clock::now() >= ticked_ + kTick) DIRSYNC_CHECK(Tick());
+  DIRSYNC_CHECK(TakeMessages());
+  DIRSYNC_CHECK(Deliver());
+  AnswerCommands();
+  // A command's change may have failed too.
+  if (failed_) return std::unexpected(*failed_);
+  if (!more_)
+    Wait(std::chrono::duration_cast<std::chrono::milliseconds>(ticked_ + kTick - Clock::now()));
+  return {};
+}
+
+// The disk was full in the middle of a write (R30): what of it is there is found out by opening the
+// store again. Nothing of it was answered; sessions greet again and are told how things stand.
+Result<> BrokerLoop::Reopen(const Error& why) {
+  log().Write(LogLevel::kError, why);
+  SayBye("the broker's disk is full");
+  disk_->Release();
+  for (;;) {
+    failed_.reset();
+    broker_.reset();
+    store_.reset();
+    if (Stopping()) return {};
+    const auto opened = Open();
+    if (opened) {
+      log().Write(LogLevel::kInfo, "the store is open again");
+      return {};
+    }
+    log().Write(LogLevel::kError, opened.error());
+    // A store that is damaged is not healed by trying again.
+    const ErrorCode code = opened.error().code;
+    if (code != ErrorCode::kDiskFull && code != ErrorCode::kIo) return opened;
+    broker_.reset();
+    TellServiceManager("WATCHDOG=1\nSTATUS=the disk is full");
+    Wait(kReopen);
+  }
 }
 
 bool BrokerLoop::TakeOne(std::vector<Incoming>& batch, bool at_door) {
@@ -174,7 +234,9 @@ bool BrokerLoop::TakeOne(std::vector<Incoming>& batch, bool at_door) {
   auto received = listener.Receive();
   for (const std::string& reason : listener.TakeRefusals()) {
     broker_->CountRefusal(reason);
-    Log("warning", "refused: " + reason + (at_door ? " at the join door" : ""));
+    log().Write(LogLevel::kWarning,
+                "refused " + std::string(at_door ? "at the join door" : "a connection or message"),
+                {.code = reason});
   }
   if (!received) return false;
   batch.push_back(
@@ -187,10 +249,11 @@ Result<> BrokerLoop::TakeMessages() {
   std::vector<Incoming> batch;
   std::size_t bytes = 0;
   more_ = false;
+  std::size_t at_door = 0;
   while (batch.size() < kMessagesMost && bytes < kCommitBytes) {
     const std::size_t before = batch.size();
     TakeOne(batch, false);
-    TakeOne(batch, true);
+    if (at_door < kDoorMessagesMost && TakeOne(batch, true)) ++at_door;
     if (batch.size() == before) break;
     for (std::size_t i = before; i < batch.size(); ++i)
       if (const auto* publish = std::get_if<Publish>(&batch[i].message); publish != nullptr)
@@ -202,8 +265,8 @@ Result<> BrokerLoop::TakeMessages() {
   std::vector<Outgoing> out;
   const Instant now = MachineTime();
   for (const Incoming& incoming : batch) {
-    const bool at_door = (incoming.session & kDoorBit) != 0;
-    DIRSYNC_CHECK(at_door ? broker_->HandleAtDoor(transaction, incoming, now, out)
+    const bool to_door = (incoming.session & kDoorBit) != 0;
+    DIRSYNC_CHECK(to_door ? broker_->HandleAtDoor(transaction, incoming, now, out)
                           : broker_->Handle(transaction, incoming, now, out));
   }
   DIRSYNC_CHECK(Commit(transaction));
@@ -215,9 +278,14 @@ Result<> BrokerLoop::TakeMessages() {
 Result<> BrokerLoop::Commit(storage::Transaction& transaction) {
   if (transaction.rows() == 0) return {};
   PassKillPoint("broker-commit");
-  DIRSYNC_CHECK(store_->storage().Commit(transaction.Take()));
+  auto done = store_->storage().Commit(transaction.Take());
   PassKillPoint("broker-sync");
-  DIRSYNC_CHECK(store_->storage().Sync());
+  if (done) done = store_->storage().Sync();
+  if (!done) {
+    // After the first one nothing that the store says is news.
+    if (!failed_) failed_ = done.error();
+    return std::unexpected(*failed_);
+  }
   PassKillPoint("broker-committed");
   LogEvents();
   return {};
@@ -252,16 +320,29 @@ Result<> BrokerLoop::Tick() {
   DIRSYNC_CHECK(broker_->Tick(transaction, MachineTime(), out));
   DIRSYNC_CHECK(Commit(transaction));
   Send(std::move(out));
+  door_until_ms_ = ToMillis(broker_->door_until());
   if (page_) page_->Publish(std::make_shared<const BrokerStats>(Stats()));
+  log().Tick();
+  TellServiceManager("WATCHDOG=1\nSTATUS=" + std::to_string(broker_->Sessions().size()) +
+                     " sites are connected" + (disk_full_ ? "; the disk is full" : ""));
   return {};
 }
 
 // R30: nothing more is published when the disk is nearly full; acks and trims go on.
 void BrokerLoop::CheckDisk() {
-  const auto space = storage::CheckDiskSpace(store_->path());
-  if (!space) return;
-  broker_->SetDiskFree(space->free_bytes);
-  broker_->SetReadOnly(space->below_mark, space->below_mark ? "the disk is nearly full" : "");
+  const auto verdict = disk_->Check();
+  if (!verdict) {
+    log().Write(LogLevel::kError, verdict.error());
+    return;
+  }
+  broker_->SetDiskFree(verdict->free_bytes);
+  broker_->SetReadOnly(verdict->full, verdict->full ? "the disk is nearly full" : "");
+  if (verdict->full != disk_full_)
+    log().Write(verdict->full ? LogLevel::kError : LogLevel::kInfo,
+                verdict->full ? "the disk is nearly full: nothing more is taken, acks go on"
+                              : "there is room again on the disk",
+                {.code = verdict->full ? "READ_ONLY" : ""});
+  disk_full_ = verdict->full;
 }
 
 void BrokerLoop::RefreshKeys() {
@@ -273,9 +354,8 @@ void BrokerLoop::RefreshKeys() {
 void BrokerLoop::LogEvents() {
   for (const BrokerEvent& event : broker_->EventsAfter(event_logged_)) {
     event_logged_ = event.number;
-    Log(event.kind == "refused" ? "warning" : "info",
-        event.kind + (event.site.empty() ? "" : " " + Printable(event.site)) + ": " +
-            Printable(event.text));
+    log().Write(event.kind == "refused" ? LogLevel::kWarning : LogLevel::kInfo, event.text,
+                {.site = event.site, .stream = event.stream, .code = event.kind});
   }
 }
 
@@ -284,6 +364,7 @@ Result<Invitation> BrokerLoop::Invite() {
   const Instant now = MachineTime();
   DIRSYNC_TRY(token, broker_->OpenDoor(transaction, now));
   DIRSYNC_CHECK(Commit(transaction));
+  door_until_ms_ = ToMillis(broker_->door_until());
   Invitation invitation;
   invitation.door_address = process_.public_door.empty() ? door_->address() : process_.public_door;
   invitation.broker_address =
@@ -317,19 +398,21 @@ void BrokerLoop::AnswerCommands() {
     process_.answer(*this, *call, [this] { return Stopping(); });
 }
 
-void BrokerLoop::Wait() {
-  if (listener_->IsWaiting() || door_->IsWaiting()) return;
+void BrokerLoop::Wait(std::chrono::milliseconds at_most) {
+  const bool open = broker_ != nullptr;
+  if (open && (listener_->IsWaiting() || door_->IsWaiting())) return;
   std::vector<pollfd> waited{{signals_.descriptor(), POLLIN, 0}};
   const auto add = [&](const std::vector<int>& descriptors) {
     for (const int descriptor : descriptors) waited.push_back({descriptor, POLLIN, 0});
   };
-  add(listener_->descriptors());
-  add(door_->descriptors());
-  add(commands_->descriptors());
-  auto left = std::chrono::duration_cast<std::chrono::milliseconds>(ticked_ + kTick - Clock::now());
-  const int until = commands_->timeout_ms();
-  if (until >= 0) left = std::min(left, std::chrono::milliseconds(until));
-  poll(waited.data(), waited.size(), static_cast<int>(std::max<std::int64_t>(0, left.count())));
+  if (open) {
+    add(listener_->descriptors());
+    add(door_->descriptors());
+    add(commands_->descriptors());
+    const int until = commands_->timeout_ms();
+    if (until >= 0) at_most = std::min(at_most, std::chrono::milliseconds(until));
+  }
+  poll(waited.data(), waited.size(), static_cast<int>(std::max<std::int64_t>(0, at_most.count())));
 }
 
 bool BrokerLoop::Stopping() {
@@ -345,21 +428,31 @@ bool BrokerLoop::Stopping() {
 
 void BrokerLoop::Reload() {
   if (!process_.reload) return;
-  auto settings = process_.reload();
-  if (!settings) {
-    Log("error", "the old limits stay: " + settings.error().ToString());
+  const auto limits = process_.reload();
+  if (!limits) {
+    log().Write(LogLevel::kError, limits.error());
+    log().Write(LogLevel::kWarning, "the configuration stays as it was");
     return;
   }
-  broker_->Apply(*settings);
-  Log("info", "new limits are in force");
+  limits_ = *limits;
+  log().SetLevel(limits_.log_level);
+  disk_->SetMark(limits_.disk);
+  if (broker_) broker_->Apply(limits_.settings);
+  log().Write(LogLevel::kInfo, "new limits are in force");
+}
+
+void BrokerLoop::SayBye(const std::string& text) {
+  for (const SessionId session : broker_->Sessions()) {
+    static_cast<void>(listener_->Send(session, Bye{ErrorCode::kUnreachable, text, 1}));
+    listener_->Close(session);
+  }
 }
 
 // Agents hear that they should come back soon, and where they stand is durable already.
 void BrokerLoop::Drain() {
-  Log("info", "stopping");
-  const Bye bye{ErrorCode::kUnreachable, "the broker stops", 1};
-  for (const SessionId session : broker_->Sessions())
-    static_cast<void>(listener_->Send(session, bye));
+  log().Write(LogLevel::kInfo, "stopping");
+  TellServiceManager("STOPPING=1");
+  if (broker_) SayBye("the broker stops");
   const auto until = Clock::now() + kDrain;
   while (Clock::now() < until) {
     pollfd item{listener_->descriptors().front(), POLLIN, 0};

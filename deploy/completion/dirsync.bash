@@ -15,7 +15,7 @@ _dirsync() {
     return
   fi
   case "${words[*]:0:2}" in
-    '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor log resync help completion man version --store --json --dry-run --yes --help ' ;;
+    '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor log resync config help completion man version --store --json --dry-run --yes --help ' ;;
     mailbox) choices='add set rename move delete ' ;;
     recipient) choices='add set delete ' ;;
     container) choices='add delete ' ;;
@@ -31,6 +31,7 @@ _dirsync() {
     sites) choices='pending list approve refuse revoke remove add ' ;;
     log) choices='verify peek ' ;;
     resync) choices='plan run status ' ;;
+    config) choices='show check ' ;;
     init | 'init '*) choices='--organization --site --server --address-type --domain --address-template --store --json --dry-run --yes --help' ;;
     load | 'load '*) choices='--replace --store --json --dry-run --yes --help' ;;
     dump | 'dump '*) choices='--imported --store --json --yes --help' ;;
@@ -56,7 +57,7 @@ _dirsync() {
     'instance list') choices='--store --json --yes --help' ;;
     'instance delete') choices='--contacts --store --json --dry-run --yes --help' ;;
     run | 'run '*) choices='--full --compare-all --export --import --both --transport --export-file --container --subs --no-subs --attributes --class --filter --address-type --server --hidden --no-hidden --readers --import-file --import-container --domains --target --join --max-deletes --display-name-format --mv-append --no-mv-append --import-class --home-server --complete --no-complete --store --json --dry-run --yes --help' ;;
-    plan | 'plan '*) choices='--full --compare-all --export --import --both --transport --export-file --container --subs --no-subs --attributes --class --filter --address-type --server --hidden --no-hidden --readers --import-file --import-container --domains --target --join --max-deletes --display-name-format --mv-append --no-mv-append --import-class --home-server --complete --no-complete --store --json --yes --help' ;;
+    plan | 'plan '*) choices='--export --import --full --store --json --yes --help' ;;
     apply | 'apply '*) choices='--store --json --yes --help' ;;
     runs | 'runs '*) choices='--count --store --json --yes --help' ;;
     ack | 'ack '*) choices='--from --store --json --dry-run --yes --help' ;;
@@ -76,7 +77,7 @@ _dirsync() {
     join | 'join '*) choices='--domains --replaces --wait --store --json --dry-run --yes --help' ;;
     'keys show') choices='--store --json --yes --help' ;;
     'organization init') choices='--store --json --dry-run --yes --help' ;;
-    'broker run') choices='--listen --join-listen --public-address --public-join-address --page --store --json --yes --help' ;;
+    'broker run') choices='--config --listen --join-listen --public-address --public-join-address --page --store --json --yes --help' ;;
     'broker invite') choices='--store --json --yes --help' ;;
     'sites pending') choices='--store --json --yes --help' ;;
     'sites list') choices='--store --json --yes --help' ;;
@@ -97,6 +98,8 @@ _dirsync() {
     'resync plan') choices='--site --to --store --json --yes --help' ;;
     'resync run') choices='--site --to --full --store --json --dry-run --yes --help' ;;
     'resync status') choices='--store --json --yes --help' ;;
+    'config show') choices='--store --json --yes --help' ;;
+    'config check') choices='--store --json --yes --help' ;;
     help | 'help '*) choices='--store --json --yes --help' ;;
     completion | 'completion '*) choices='--store --json --yes --help' ;;
     man | 'man '*) choices='--store --json --yes --help' ;;

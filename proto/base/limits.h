@@ -100,6 +100,10 @@ inline constexpr std::int64_t kClientSilenceSeconds = 10;     // then it counts 
 inline constexpr std::int64_t kQuestionSeconds = 300;         // then the answer is no
 inline constexpr std::size_t kClientSpoolBytes = 16 * kMiB;   // output kept in memory
 
+// The log of a process.
+inline constexpr std::size_t kRepeatsTold = 5;     // of one line, in a minute
+inline constexpr std::size_t kRepeatsKept = 1024;  // lines that are watched for repeats
+
 // Programs that hear of events.
 inline constexpr std::size_t kEventsWaiting = 100;
 inline constexpr std::int64_t kEventSeconds = 30;  // then it is killed

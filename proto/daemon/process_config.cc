@@ -33,6 +33,8 @@ std::string_view WantedText(OptionKind kind) {
       return "a whole number that is not negative";
     case OptionKind::kSwitch:
       return "true or false";
+    case OptionKind::kBytes:
+      return "a size, such as \"64MiB\"";
   }
   return "";
 }
@@ -70,6 +72,12 @@ std::optional<Value> ValueOf(const toml::node& node, OptionKind kind) {
     case OptionKind::kSwitch:
       if (const auto on = node.value_exact<bool>()) return *on;
       break;
+    case OptionKind::kBytes:
+      if (const auto number = node.value_exact<std::int64_t>(); number && *number >= 0)
+        return static_cast<std::uint64_t>(*number);
+      if (const auto text = node.value_exact<std::string>())
+        if (const auto bytes = ParseBytes(*text)) return *bytes;
+      break;
   }
   return std::nullopt;
 }
@@ -91,6 +99,8 @@ Value FallbackOf(const ProcessOption& option) {
       return ParseNumber(option.fallback).value_or(0);
     case OptionKind::kSwitch:
       return option.fallback == "true";
+    case OptionKind::kBytes:
+      return ParseBytes(option.fallback).value_or(0);
   }
   return {};
 }
@@ -114,8 +124,9 @@ class ConfigReader {
       }
       if (row == options_.end())
         return Fail(ErrorCode::kConfiguration,
-                    Place(name_, key.source()) + ": unknown option " + Printable(option),
-                    "known are: " + Known());
+                    Place(name_, key.source()) + ": unknown option " + Printable(option) +
+                        Suggestion(option),
+                    "known are: " + Join(Names(), ", "));
       auto value = ValueOf(node, row->kind);
       if (!value)
         return Fail(ErrorCode::kConfiguration, Place(name_, node.source()) + ": " + option +
@@ -131,10 +142,14 @@ class ConfigReader {
     return std::ranges::any_of(
         options_, [&](const ProcessOption& option) { return option.name.starts_with(name + "."); });
   }
-  std::string Known() const {
+  std::vector<std::string> Names() const {
     std::vector<std::string> names;
     for (const ProcessOption& option : options_) names.emplace_back(option.name);
-    return Join(names, ", ");
+    return names;
+  }
+  std::string Suggestion(const std::string& option) const {
+    const std::vector<std::string> near = Nearest(option, Names());
+    return near.empty() ? "" : "; did you mean " + Join(near, " or ") + "?";
   }
 
   const std::string& name_;
@@ -204,6 +219,64 @@ std::optional<Duration> ParseDuration(std::string_view text) {
       return Duration(static_cast<std::int64_t>(*number) * ms);
   }
   return std::nullopt;
+}
+
+std::optional<std::uint64_t> ParseBytes(std::string_view text) {
+  constexpr std::pair<std::string_view, unsigned> kUnits[] = {
+      {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+  for (const auto& [unit, shift] : kUnits) {
+    if (!text.ends_with(unit)) continue;
+    const auto number = ParseNumber(text.substr(0, text.size() - unit.size()));
+    if (!number || *number > (std::uint64_t{1} << 62 >> shift)) return std::nullopt;
+    return *number << shift;
+  }
+  return ParseNumber(text);
+}
+
+namespace {
+
+// As it would be written in a file.
+std::string Written(const ProcessOption& option) {
+  const std::string fallback(option.fallback);
+  switch (option.kind) {
+    case OptionKind::kNumber:
+    case OptionKind::kSwitch:
+      return fallback;
+    case OptionKind::kTexts: {
+      std::vector<std::string> texts;
+      for (const std::string_view text : Split(option.fallback, ','))
+        if (!text.empty()) texts.push_back("\"" + std::string(text) + "\"");
+      return "[" + Join(texts, ", ") + "]";
+    }
+    case OptionKind::kDuration:
+    case OptionKind::kBytes:
+      return fallback == "0" ? fallback : "\"" + fallback + "\"";
+    case OptionKind::kText:
+      break;
+  }
+  return "\"" + fallback + "\"";
+}
+
+}  // namespace
+
+std::string ConfigText(std::string_view title, std::span<const ProcessOption> options) {
+  std::string text = "# " + std::string(title) + "\n";
+  std::string table;
+  // Options of no table come first: in TOML they would otherwise belong to the one above them.
+  for (const bool in_table : {false, true}) {
+    for (const ProcessOption& option : options) {
+      const std::size_t dot = option.name.find('.');
+      if ((dot != std::string_view::npos) != in_table) continue;
+      const std::string of(in_table ? option.name.substr(0, dot) : "");
+      if (of != table) text += "\n[" + of + "]\n";
+      table = of;
+      text += "\n# " + std::string(option.help) + "\n";
+      if (!option.when.empty()) text += "# Change it " + std::string(option.when) + "\n";
+      text += "#" + std::string(in_table ? option.name.substr(dot + 1) : option.name) + " = " +
+              Written(option) + "\n";
+    }
+  }
+  return text;
 }
 
 }  // namespace dirsync

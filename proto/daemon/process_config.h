@@ -24,6 +24,7 @@ enum class OptionKind : std::uint8_t {
   kDuration = 3,  // "500ms", "30s", "5m", "1h", "2d"; 0 needs no unit
   kNumber = 4,    // not negative
   kSwitch = 5,    // true or false
+  kBytes = 6,     // "64MiB", "1GiB", "10KiB", or a number
 };
 
 // One row of a program's table.
@@ -32,6 +33,7 @@ struct ProcessOption {
   OptionKind kind = OptionKind::kText;
   std::string_view fallback;  // its value when it is not given, as it would be written
   std::string_view help;
+  std::string_view when = {};  // to change it
 };
 
 // Values by the names of the table. Asking for a name that is not in it, or as another kind, is a
@@ -54,7 +56,7 @@ class ProcessConfig {
   std::string Text(std::string_view name) const;
   std::vector<std::string> Texts(std::string_view name) const;
   dirsync::Duration Duration(std::string_view name) const;
-  std::uint64_t Number(std::string_view name) const;
+  std::uint64_t Number(std::string_view name) const;  // kBytes too
   bool Switch(std::string_view name) const;
 
  private:
@@ -70,5 +72,11 @@ class ProcessConfig {
 
 // "30s" and the like; nullopt: no duration.
 std::optional<Duration> ParseDuration(std::string_view text);
+// "64MiB" and the like; nullopt: no size.
+std::optional<std::uint64_t> ParseBytes(std::string_view text);
+
+// A configuration file that says every option of the table, each with what it is for, and changes
+// nothing: the options are comments.
+std::string ConfigText(std::string_view title, std::span<const ProcessOption> options);
 
 }  // namespace dirsync
