@@ -57,7 +57,7 @@ _dirsync() {
     'instance list') choices='--store --json --yes --help' ;;
     'instance delete') choices='--contacts --store --json --dry-run --yes --help' ;;
     run | 'run '*) choices='--full --compare-all --export --import --both --transport --export-file --container --subs --no-subs --attributes --class --filter --address-type --server --hidden --no-hidden --readers --import-file --import-container --domains --target --join --max-deletes --display-name-format --mv-append --no-mv-append --import-class --home-server --complete --no-complete --store --json --dry-run --yes --help' ;;
-    plan | 'plan '*) choices='--export --import --full --store --json --yes --help' ;;
+    plan | 'plan '*) choices='--full --compare-all --export --import --both --transport --export-file --container --subs --no-subs --attributes --class --filter --address-type --server --hidden --no-hidden --readers --import-file --import-container --domains --target --join --max-deletes --display-name-format --mv-append --no-mv-append --import-class --home-server --complete --no-complete --store --json --yes --help' ;;
     apply | 'apply '*) choices='--store --json --yes --help' ;;
     runs | 'runs '*) choices='--count --store --json --yes --help' ;;
     ack | 'ack '*) choices='--from --store --json --dry-run --yes --help' ;;
