@@ -16,7 +16,8 @@ constexpr int kBacklog = 1024;
 // Refuse who cannot be asked about. The library knows this option; its header names it only to
 // builds with drafts.
 constexpr int kZapEnforceDomain = 93;
-constexpr std::chrono::milliseconds kSelfTest{3000};
+constexpr std::chrono::milliseconds kSelfTest{10'000};
+constexpr int kSelfTests = 5;  // a busy machine may let a handshake run out of time
 constexpr std::size_t kRefusalsKept = 4096;
 
 enum class Greeting : std::uint8_t { kAccepted, kRefused, kNoAnswer };
@@ -79,16 +80,26 @@ class SelfTest {
       : zmq_(context.state().context), settings_(settings), address_(std::move(address)) {}
 
   Result<> Run(const TransportKeyPair& stranger, const TransportKeyPair& guest, bool anybody) {
-    if (GreetWith(nullptr, "plain") != Greeting::kRefused)
+    if (GreetAs(nullptr, "plain", Greeting::kRefused) != Greeting::kRefused)
       return NotSafe("a client without CURVE was not refused");
-    if (!anybody && GreetWith(&stranger, "stranger") != Greeting::kRefused)
+    if (!anybody && GreetAs(&stranger, "stranger", Greeting::kRefused) != Greeting::kRefused)
       return NotSafe("a key that nobody knows was not refused");
-    if (GreetWith(&guest, "guest") != Greeting::kAccepted)
+    if (GreetAs(&guest, "guest", Greeting::kAccepted) != Greeting::kAccepted)
       return NotSafe("a key that may come in was refused: the handler does not answer");
     return {};
   }
 
  private:
+  // Once more where the answer was not the one wanted; but who came in by mistake came in.
+  Greeting GreetAs(const TransportKeyPair* keys, const std::string& name, Greeting wanted) {
+    Greeting greeting = Greeting::kNoAnswer;
+    for (int attempt = 0; attempt < kSelfTests; ++attempt) {
+      greeting = GreetWith(keys, name + std::to_string(attempt));
+      if (greeting == wanted || greeting == Greeting::kAccepted) break;
+    }
+    return greeting;
+  }
+
   Greeting GreetWith(const TransportKeyPair* keys, const std::string& name) {
     zmq::socket_t client(zmq_, zmq::socket_type::dealer);
     net::SetCommon(client, settings_.message_bytes_max, settings_.handshake_ms, 0);

@@ -23,7 +23,7 @@ namespace dirsync {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-inline constexpr milliseconds kDeadline{10'000};
+inline constexpr milliseconds kDeadline{60'000};
 
 inline std::string Secret(std::uint64_t seed) {
   std::mt19937_64 random(seed);

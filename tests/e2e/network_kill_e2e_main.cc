@@ -222,6 +222,8 @@ class NetworkKill {
     }
     // The gate holds deletes beyond its budget: a person lets them pass.
     const bool settled = Until([&] {
+      for (auto& server : servers_)
+        if (!server->running()) server->Start();
       for (int site = 1; site <= sites_; ++site)
         static_cast<void>(Command(site, {"held", "approve", "--all"}));
       return InStep();
