@@ -55,7 +55,7 @@ constexpr ProcessOption kOptions[] = {
     {"limits.disk_free", OptionKind::kBytes, "1GiB",
      "Below this much free room nothing more is taken (READ_ONLY); SIGHUP puts it in force.",
      "on a small disk of its own."},
-    {"limits.disk_free_percent", OptionKind::kNumber, "5",
+    {"limits.disk_free_percent", OptionKind::kNumber, "1",
      "The same as a part of the disk; the greater of both counts. SIGHUP puts it in force.",
      "on a large disk that others share."},
 };
