@@ -111,10 +111,10 @@ Result<JoinOutcome> JoinOrganization(Store& store, const JoinOptions& options) {
     std::string why;
     while (const auto state = connection->TakeState(why))
       if (*state == ConnectionState::kRefused && !pending)
-        return Refused(ErrorCode::kNotPermitted,
-                       "the join door at " + Printable(options.invitation.door_address) +
-                           " is closed",
-                       "at the broker, `dirsync broker invite` opens it for 15 minutes");
+        return Refused(
+            ErrorCode::kNotPermitted,
+            "the join door at " + Printable(options.invitation.door_address) + " is closed",
+            "at the broker, `dirsync broker invite` opens it for 15 minutes");
     if (pending && Clock::now() >= start + options.wait) return JoinOutcome::kPending;
     if (!pending && Clock::now() >= start + kAnswer)
       return Refused(ErrorCode::kUnreachable,
