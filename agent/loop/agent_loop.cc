@@ -10,6 +10,7 @@
 
 #include "agent/loop/event_command.h"
 #include "agent/loop/file_runs.h"
+#include "agent/service/tombstones.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/daemon/command_socket.h"
@@ -29,6 +30,7 @@ constexpr milliseconds kReopenMax{30'000};
 constexpr milliseconds kRound{60'000};  // nothing waits longer than this
 // Shares send no events, and a file that does not change sends none either.
 constexpr milliseconds kFolderRound{1000};
+constexpr milliseconds kPurgeEvery{3'600'000};
 
 // Everything that lives as long as the store is open.
 struct Opened {
@@ -59,6 +61,7 @@ class AgentLoop : private AgentControl {
   void TakeSignals();
   void AnswerCommands();
   void RunFiles();
+  Result<> PurgeOnTime();
   void Reload();
   void Tell(const LinkEvent& event);
   void Log(std::string_view level, std::string_view text) const { settings_.log(level, text); }
@@ -71,6 +74,7 @@ class AgentLoop : private AgentControl {
   std::optional<std::uint64_t> exported_at_;  // commits of the store then; nullopt: not yet
   bool exported_by_broker_ = false;
   Clock::time_point export_at_{};  // with files_every: then
+  Clock::time_point purge_at_{};
   bool stop_ = false;
   bool reload_ = false;
 };
@@ -144,6 +148,7 @@ Result<> AgentLoop::TurnAll() {
   AnswerCommands();
   DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
   RunFiles();
+  DIRSYNC_CHECK(PurgeOnTime());
   if (const std::string wrong = on_event_->Step(Clock::now()); !wrong.empty())
     Log("warning", "on_event: " + wrong);
   return {};
@@ -209,6 +214,18 @@ void AgentLoop::RunFiles() {
   exported_by_broker_ = by_broker;
   export_at_ = Clock::now() + settings_.files_every;
   exported_at_ = store.commits();
+}
+
+// Runs purge too, but a site that only has a broker makes none.
+Result<> AgentLoop::PurgeOnTime() {
+  if (Clock::now() < purge_at_) return {};
+  const auto purged = opened_->store->Write([&](storage::Transaction& transaction) {
+    return PurgeTombstones(transaction, world_.Now());
+  });
+  if (!purged) return std::unexpected(purged.error());
+  // A full step says that there may be more.
+  purge_at_ = Clock::now() + (*purged < limits::kStepRows ? kPurgeEvery : milliseconds(0));
+  return {};
 }
 
 milliseconds AgentLoop::UntilNextTurn() const {

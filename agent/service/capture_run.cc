@@ -20,6 +20,7 @@ Result<bool> CaptureOnce(Store& store, const InstanceSettings& settings,
               NumberRun(transaction, std::move(run), state, store.key(), store.world().Now()));
   told = told || !batches.empty();
   if (options.dry_run || state == before) return more;
+  if (!batches.empty() || state.rows != before.rows) DIRSYNC_CHECK(store.CheckRoom());
   StoreProducer(transaction, state);
   DIRSYNC_CHECK(store.Commit(transaction));
   return more;

@@ -133,6 +133,7 @@ Result<> Load::Commit(std::uint64_t offset) {
   out.Varint(report_.unchanged);
   out.Varint(report_.skipped);
   transaction_->Put(job_, std::move(row));
+  DIRSYNC_CHECK(store_.CheckRoom());
   DIRSYNC_CHECK(store_.Commit(*transaction_));
   directory_.reset();
   transaction_.reset();

@@ -82,6 +82,7 @@ Result<std::vector<RunReport>> ApplyPlan(Store& store, const std::string& plan_i
 
 // The last runs, newest first.
 Result<std::vector<RunReport>> ListRuns(Store& store, std::size_t count);
+// Remembers a run, the last 1,000 of them; and removes tombstones that are too old.
 Result<> RecordRun(Store& store, const RunReport& report);
 
 // The cursor that a reader tells its producer where no file goes back (one-way links): text

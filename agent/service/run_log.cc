@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/service/run.h"
+#include "agent/service/tombstones.h"
 #include "proto/base/bytes.h"
 #include "storage/key.h"
 
@@ -83,6 +84,7 @@ Result<> RecordRun(Store& store, const RunReport& report) {
     transaction.Put(storage::MetaKey("runs"), std::move(counter));
     transaction.Put(storage::RunKey(number), Encode(report));
     if (number > kRunsKept) transaction.Delete(storage::RunKey(number - kRunsKept));
+    DIRSYNC_CHECK(PurgeTombstones(transaction, store.world().Now()));
     return {};
   });
 }

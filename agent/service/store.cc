@@ -31,6 +31,14 @@ Result<SigningKey> ReadKey(const std::string& path) {
   return *key;
 }
 
+// Opening writes too: on a full disk it needs the reserve.
+Result<std::unique_ptr<storage::Storage>> OpenDatabase(const std::string& path) {
+  auto opened = storage::OpenRocksdb({.path = DatabasePath(path)});
+  if (opened || opened.error().code != ErrorCode::kDiskFull) return opened;
+  StoreRoom(path).Release();
+  return storage::OpenRocksdb({.path = DatabasePath(path)});
+}
+
 }  // namespace
 
 Store::Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
@@ -54,7 +62,7 @@ Result<std::unique_ptr<Store>> Store::Create(World& world, const std::string& pa
   if (!store) return store;
   // The key comes last: a store without one was never finished.
   DIRSYNC_CHECK(WriteKeyFile(KeyPath(path), seed));
-  (*store)->path_ = path;
+  (*store)->SetPath(path);
   return store;
 }
 
@@ -64,14 +72,14 @@ Result<std::unique_ptr<Store>> Store::Open(World& world, const std::string& path
                 "dirsync init --store " + Printable(path) +
                     " --organization O --site S --server V --domain D");
   DIRSYNC_TRY(key, ReadKey(path));
-  DIRSYNC_TRY(opened, storage::OpenRocksdb({.path = DatabasePath(path)}));
+  DIRSYNC_TRY(opened, OpenDatabase(path));
   DIRSYNC_TRY(row, opened->Get(storage::MetaKey("site")));
   if (!row)
     return Fail(ErrorCode::kCorrupt, "opening store " + Printable(path) + ": no site in it",
                 "remove the folder and run dirsync init again, or restore a backup");
   DIRSYNC_TRY(profile, SiteProfile::Decode(*row));
   auto store = Over(world, std::move(opened), profile, key);
-  if (store) (*store)->path_ = path;
+  if (store) (*store)->SetPath(path);
   return store;
 }
 
@@ -100,11 +108,27 @@ Result<> Store::Commit(storage::Transaction& transaction) {
   if (interrupted_ && interrupted_()) return Fail(ErrorCode::kInterrupted, "interrupted");
   ++commits_;
   world_.Effect("commit");
-  DIRSYNC_CHECK(storage_->Commit(transaction.Take()));
-  world_.Effect("sync");
-  DIRSYNC_CHECK(storage_->Sync());
+  auto written = storage_->Commit(transaction.Take());
+  if (written) {
+    world_.Effect("sync");
+    written = storage_->Sync();
+  }
+  if (!written) {
+    if (room_ && written.error().code == ErrorCode::kDiskFull) room_->Release();
+    return written;
+  }
   world_.Effect("committed");
   return {};
+}
+
+void Store::SetPath(const std::string& path) {
+  path_ = path;
+  room_ = std::make_unique<StoreRoom>(path);
+}
+
+Result<> Store::CheckRoom() {
+  if (!room_) return {};
+  return room_->Check();
 }
 
 }  // namespace dirsync

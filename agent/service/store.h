@@ -8,6 +8,7 @@
 
 #include "agent/directory/directory.h"
 #include "agent/directory/site_profile.h"
+#include "agent/service/store_room.h"
 #include "agent/service/world.h"
 #include "proto/base/crypto.h"
 #include "storage/storage.h"
@@ -15,7 +16,8 @@
 
 namespace dirsync {
 
-// Folder layout: STORE/db (RocksDB), STORE/keys/site.key (seed, mode 0600).
+// Folder layout: STORE/db (RocksDB), STORE/keys/site.key (seed, mode 0600), STORE/reserve (room for
+// the last writes on a full disk).
 // Not thread-safe: one command at a time.
 class Store {
  public:
@@ -56,6 +58,10 @@ class Store {
   // with nothing of it committed.
   Result<> Commit(storage::Transaction& transaction);
 
+  // Whether the disk has room for much: to tell other sites something new, or to load (R30).
+  // Always over storage without a folder. Errors: kReadOnly, kIo.
+  Result<> CheckRoom();
+
   // How many commits there were since it was opened: whether something may have changed.
   std::uint64_t commits() const { return commits_; }
 
@@ -66,11 +72,14 @@ class Store {
  private:
   Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
         SigningKey key);
+  void SetPath(const std::string& path);
+
   World& world_;
   std::shared_ptr<storage::Storage> storage_;
   SiteProfile profile_;
   SigningKey key_;
   std::string path_;
+  std::unique_ptr<StoreRoom> room_;  // none over storage without a folder
   std::function<bool()> interrupted_;
   std::uint64_t commits_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "tests/sim/checker.h"
 
+#include <utility>
+
 #include "agent/core/producer_state.h"
 #include "agent/core/reader_state.h"
 #include "agent/core/review.h"
@@ -10,6 +12,7 @@
 #include "proto/model/address.h"
 #include "proto/model/attribute_table.h"
 #include "storage/key.h"
+#include "tests/sim/bounds.h"
 
 namespace dirsync::sim {
 namespace {
@@ -95,6 +98,9 @@ void Checker::AfterStep(std::size_t actor, bool imported) {
   }
   CheckRows(actor);
   CheckCursors(actor);
+  for (const std::string& broken : BrokenBounds(site)) Problem(actor, "I6: " + broken);
+  if (std::exchange(site.recorded, false))
+    for (const std::string& old : OldTombstones(site)) Problem(actor, "I6: " + old);
   RecordTold(actor, *site.storage);
   if (imported) {
     CheckAcks(actor);

@@ -1,4 +1,4 @@
-// What must hold whatever happened (I1 to I9), looked at from outside: the checkers
+// What must hold whatever happened (I1 to I9; I6 by bounds.h), looked at from outside: the checkers
 // share no code with what they check beyond the decoding of rows.
 #pragma once
 

@@ -220,6 +220,7 @@ void Deployment::Export(Site& site, bool full) {
     request.settings = std::move(*settings);
     request.full = full;
     auto report = RunExport(*site.store, request);
+    site.recorded = report && RecordRun(*site.store, *report);
     last_ = report ? report->file + " " + std::to_string(report->sequence) : report.error().message;
   });
 }
@@ -232,6 +233,7 @@ void Deployment::Import(Site& site, std::size_t from) {
     if (!settings) return;
     request.settings = std::move(*settings);
     auto report = RunImport(*site.store, request);
+    site.recorded = report && RecordRun(*site.store, *report);
     last_ = !report           ? report.error().message
             : report->problem ? report->problem->message
                               : "to " + std::to_string(report->sequence);

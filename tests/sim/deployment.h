@@ -23,6 +23,7 @@ struct Site {
   std::optional<SigningKey> key;
   storage::MemoryStorage::Map backup;  // rows of an earlier day; empty = none
   bool restored = false;               // since the checkers looked last
+  bool recorded = false;               // a run came to its end and was recorded, likewise
 
   // Opens the store again over what the disk kept.
   void Reopen();
