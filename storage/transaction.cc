@@ -16,13 +16,14 @@ class Transaction::MergingCursor : public Cursor {
         time_(writes->time++),
         lower_(lower),
         upper_(upper),
-        row_(writes_->rows.lower_bound(lower_)) {
+        order_(writes->set.order()),
+        row_(order_.lower_bound(std::string_view(lower_))) {
     Settle();
   }
 
   bool Valid() const override { return side_ != Side::kNone; }
   std::string_view Key() const override {
-    return side_ == Side::kBase ? base_->Key() : std::string_view(row_->first);
+    return side_ == Side::kBase ? base_->Key() : std::string_view((*row_)->key);
   }
   std::string_view Value() const override {
     return side_ == Side::kBase ? base_->Value() : std::string_view(*Visible()->value);
@@ -38,7 +39,7 @@ class Transaction::MergingCursor : public Cursor {
   void Seek(std::string_view key) override {
     key = std::max(key, std::string_view(lower_));
     base_->Seek(key);
-    row_ = writes_->rows.lower_bound(key);
+    row_ = order_.lower_bound(key);
     Settle();
   }
   Result<void> status() const override { return base_->status(); }
@@ -47,19 +48,20 @@ class Transaction::MergingCursor : public Cursor {
   enum class Side { kNone, kBase, kWrite };
 
   bool HasWrite() const {
-    return row_ != writes_->rows.end() && (upper_.empty() || row_->first < upper_);
+    return row_ != order_.end() && (upper_.empty() || (*row_)->key < upper_);
   }
   // The newest write of this row as of this cursor's making; null if the key was first written
   // later. REQUIRES HasWrite().
-  const Write* Visible() const {
-    for (const Write* w = row_->second.chain.get(); w != nullptr; w = w->chain.get()) {
+  const WriteSet::Write* Visible() const {
+    const WriteSet::Write& first = (*row_)->first;
+    for (const WriteSet::Write* w = first.chain.get(); w != nullptr; w = w->chain.get()) {
       if (w->time <= time_) return w;
     }
-    return row_->second.time <= time_ ? &row_->second : nullptr;
+    return first.time <= time_ ? &first : nullptr;
   }
   // Over the write, and over the base's row that it hides.
   void PassWrite() {
-    if (base_->Valid() && base_->Key() == row_->first) base_->Next();
+    if (base_->Valid() && base_->Key() == (*row_)->key) base_->Next();
     ++row_;
   }
   // Finds whose row is the next one.
@@ -70,7 +72,7 @@ class Transaction::MergingCursor : public Cursor {
     while (HasWrite()) {
       // Where the base broke off, rows may be missing before the next write: stop there too.
       if (!base_->Valid() && !base_->status()) return;
-      if (base_->Valid() && base_->Key() < row_->first) break;
+      if (base_->Valid() && base_->Key() < (*row_)->key) break;
       if (Visible()->value) {
         side_ = Side::kWrite;
         return;
@@ -87,22 +89,21 @@ class Transaction::MergingCursor : public Cursor {
   const std::uint64_t time_;
   const std::string lower_;
   const std::string upper_;
-  std::map<std::string, Write, std::less<>>::const_iterator row_;
+  const WriteSet::Order& order_;
+  WriteSet::Order::const_iterator row_;
   Side side_ = Side::kNone;
 };
 
 Transaction::Transaction(const ReadView& base) : base_(base), writes_(std::make_shared<Writes>()) {}
 
 Result<std::optional<std::string>> Transaction::Get(std::string_view key) const {
-  auto row = writes_->rows.find(key);
-  if (row != writes_->rows.end()) return Latest(row->second).value;
+  if (const WriteSet::Row* row = writes_->set.Find(key)) return row->latest().value;
   return base_.Get(key);
 }
 
 std::unique_ptr<Cursor> Transaction::Scan(std::string_view lower, std::string_view upper) const {
   std::unique_ptr<Cursor> base = base_.Scan(lower, upper);
-  auto first = writes_->rows.lower_bound(lower);
-  if (first == writes_->rows.end() || (!upper.empty() && first->first >= upper)) return base;
+  if (!writes_->set.MayHold(lower, upper)) return base;
   return std::make_unique<MergingCursor>(std::move(base), writes_, lower, upper);
 }
 
@@ -112,35 +113,34 @@ void Transaction::Delete(std::string key) { Set(std::move(key), std::nullopt); }
 
 void Transaction::Set(std::string key, std::optional<std::string> value) {
   bytes_ += value ? value->size() : 0;
-  auto [row, added] = writes_->rows.try_emplace(std::move(key));
-  Write& first = row->second;
-  if (added) bytes_ += row->first.size();
-  bytes_ -= Latest(first).value ? Latest(first).value->size() : 0;
+  bool added = false;
+  WriteSet::Row& row = writes_->set.FindOrAdd(std::move(key), added);
+  if (added) bytes_ += row.key.size();
+  bytes_ -= row.latest().value ? row.latest().value->size() : 0;
   if (!HasCursors()) {
-    first.chain.reset();
-  } else if (!added && Latest(first).time < writes_->time) {
-    auto write = std::make_unique<Write>();
-    write->chain = std::move(first.chain);
-    first.chain = std::move(write);
+    row.first.chain.reset();
+  } else if (!added && row.latest().time < writes_->time) {
+    auto write = std::make_unique<WriteSet::Write>();
+    write->chain = std::move(row.first.chain);
+    row.first.chain = std::move(write);
   }
-  Write& latest = Latest(first);
+  WriteSet::Write& latest = row.latest();
   latest.value = std::move(value);
   latest.time = writes_->time;
 }
 
 WriteBatch Transaction::Take() {
   WriteBatch batch;
-  batch.Reserve(writes_->rows.size());
-  if (HasCursors()) {
-    for (const auto& [key, write] : writes_->rows) {
-      const auto& value = Latest(write).value;
-      value ? batch.Put(key, *value) : batch.Delete(key);
+  batch.Reserve(writes_->set.size());
+  const bool copies = HasCursors();  // which may be looking at any of them
+  for (WriteSet::Row* row : writes_->set.Sorted()) {
+    std::string key = copies ? row->key : std::move(row->key);
+    std::optional<std::string>& value = row->latest().value;
+    if (!value) {
+      batch.Delete(std::move(key));
+    } else {
+      batch.Put(std::move(key), copies ? *value : std::move(*value));
     }
-  }
-  while (!HasCursors() && !writes_->rows.empty()) {
-    auto row = writes_->rows.extract(writes_->rows.begin());
-    std::optional<std::string>& value = Latest(row.mapped()).value;
-    value ? batch.Put(std::move(row.key()), std::move(*value)) : batch.Delete(std::move(row.key()));
   }
   Rollback();
   return batch;
@@ -150,7 +150,7 @@ void Transaction::Rollback() {
   if (HasCursors()) {
     writes_ = std::make_shared<Writes>();
   } else {
-    writes_->rows.clear();
+    writes_->set.Clear();
   }
   bytes_ = 0;
 }

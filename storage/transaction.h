@@ -4,13 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "storage/storage.h"
+#include "storage/write_set.h"
 
 namespace dirsync::storage {
 
@@ -25,15 +25,15 @@ class Transaction : public ReadView {
   // Reads see this transaction's writes first.
   Result<std::optional<std::string>> Get(std::string_view key) const override;
   // A cursor sees the writes made before it was made; writing while it lives is allowed and not
-  // seen by it. Costs nothing extra where this transaction has no rows within the bounds, and
-  // nothing is copied where it has.
+  // seen by it. Costs nothing extra where this transaction has no rows in the table; the first one
+  // that meets rows puts all of them in order, and from then on each new one is (WriteSet).
   std::unique_ptr<Cursor> Scan(std::string_view lower, std::string_view upper) const override;
 
   // The last one of a key wins; visible to this transaction's reads at once.
   void Put(std::string key, std::string value);
   void Delete(std::string key);
 
-  std::size_t rows() const { return writes_->rows.size(); }
+  std::size_t rows() const { return writes_->set.size(); }
   // Of keys and values, as WriteBatch counts them.
   std::size_t bytes() const { return bytes_; }
   // The writes in key order; the transaction is empty afterwards.
@@ -45,22 +45,13 @@ class Transaction : public ReadView {
   void Absorb(Transaction& nested);
 
  private:
-  // One write of a key. Those that a living cursor may be looking at stay where they are: the first
-  // in the map, the others in a chain behind it, newest first.
-  struct Write {
-    std::optional<std::string> value;  // nullopt = deleted
-    std::uint64_t time = 0;
-    std::unique_ptr<Write> chain;
-  };
   // Shared with the cursors.
   struct Writes {
-    std::map<std::string, Write, std::less<>> rows;
+    WriteSet set;
     std::uint64_t time = 1;  // of the next write; moves on with each cursor
   };
   class MergingCursor;
 
-  static Write& Latest(Write& first) { return first.chain ? *first.chain : first; }
-  static const Write& Latest(const Write& first) { return first.chain ? *first.chain : first; }
   bool HasCursors() const { return writes_.use_count() > 1; }
   void Set(std::string key, std::optional<std::string> value);
 

@@ -131,6 +131,38 @@ TEST_F(TransactionTest, TakeGivesTheLastWritesInKeyOrder) {
   EXPECT_EQ(All(transaction_), All(base_));
 }
 
+// Keys that agree in many bytes, begin one another, and hold zeros.
+TEST_F(TransactionTest, TakeSortsWhateverTheKeys) {
+  std::mt19937_64 random(3);
+  std::map<std::string, std::string> expected;
+  for (int i = 0; i < 5000; ++i) {
+    std::string key(random() % 3, 'N');
+    for (std::uint64_t parts = random() % 4; parts > 0; --parts)
+      key += std::string(random() % 9, random() % 2 == 0 ? '\0' : 'p');
+    if (random() % 2 == 0) key += std::to_string(random() % 1000);
+    if (random() % 8 == 0) key.push_back('\xFF');
+    expected[key] = std::to_string(i);
+    transaction_.Put(key, std::to_string(i));
+    ASSERT_EQ(*transaction_.Get(key), expected[key]);
+  }
+  EXPECT_EQ(transaction_.rows(), expected.size());
+  WriteBatch batch = transaction_.Take();
+  EXPECT_TRUE(batch.ascending());
+  std::map<std::string, std::string> taken;
+  for (const auto& [key, value] : batch.operations()) taken.emplace(key, *value);
+  EXPECT_EQ(taken, expected);
+}
+
+TEST_F(TransactionTest, ScansMeetRowsWrittenBeforeAndAfterTheFirstScan) {
+  for (int i = 0; i < 100; ++i) transaction_.Put("m" + std::to_string(i), "1");
+  EXPECT_EQ(Rest(*transaction_.Scan("m", "n")).size(), 100u);
+  for (int i = 0; i < 100; ++i) transaction_.Put("n" + std::to_string(i), "1");
+  EXPECT_EQ(Rest(*transaction_.Scan("n", "o")).size(), 100u);
+  EXPECT_EQ(Rest(*transaction_.Scan("m9", "n1")).size(), 12u);
+  EXPECT_FALSE(transaction_.Scan("o", "")->Valid());
+  EXPECT_EQ(Rest(*transaction_.Scan("", "b")), (Rows{{"a", "1"}}));
+}
+
 TEST_F(TransactionTest, NestedIsAbsorbedOrForgotten) {
   transaction_.Put("a", "2");
   {
