@@ -21,7 +21,7 @@ std::size_t MemoryOf(const Change& change) {
       sizeof change + HeapOf(change.name) + HeapOf(change.dn) + HeapOf(change.target_address);
   for (const AttributeChange& attribute : change.attributes) {
     bytes += sizeof attribute + HeapOf(attribute.name) + 16;
-    for (const std::string& value : attribute.values) bytes += sizeof value + HeapOf(value);
+    for (const std::string& value : attribute.values) bytes += sizeof(std::string) + HeapOf(value);
   }
   return bytes;
 }

@@ -97,8 +97,8 @@ struct Scope::State {
   Result<const Place*> Locate(const EntryId& id, std::size_t levels_left) {
     if (const auto known = places.find(id); known != places.end()) return &known->second;
     // Live containers are never nested that deep, and of deleted ones only the name is asked.
-    static const Place kTooDeep;
-    if (levels_left == 0) return &kTooDeep;
+    static const Place too_deep;
+    if (levels_left == 0) return &too_deep;
     const bool is_root = std::ranges::binary_search(roots, id);
     Place place;
     if (id.is_zero()) {
