@@ -256,6 +256,8 @@ Result<> HeaderParser::Item(int rank, std::string_view rest) {
     }
     case kRecords:
       return rest.empty() ? Finish() : Result<>(Wrong("records"));
+    default:
+      break;
   }
   if (!good) return Wrong(kHeaderWords[static_cast<std::size_t>(rank) - 1]);
   if (header_.terms.attributes.size() > kFileTermsAttributes)
@@ -349,6 +351,8 @@ Result<> BatchParser::Line(std::string_view line) {
       if (batch.terms.attributes.size() >= kFileTermsAttributes)
         return Fail(ErrorCode::kTooLarge, "the attribute list is too long");
       good = text_.Begin(rest, batch.terms.attributes.emplace_back(), limits::kNameBytes);
+      break;
+    default:
       break;
   }
   if (!good) return Wrong(word);
