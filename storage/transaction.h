@@ -18,7 +18,8 @@ namespace dirsync::storage {
 class Transaction : public ReadView {
  public:
   explicit Transaction(const ReadView& base);
-  // Not a copy: a nested one on top of `base`, which later absorbs it or not.
+  // Not a copy: a nested one on top of `base`, which later absorbs it or not; never by accident.
+  // NOLINTNEXTLINE(google-explicit-constructor)
   explicit Transaction(const Transaction& base) : Transaction(static_cast<const ReadView&>(base)) {}
   Transaction& operator=(const Transaction&) = delete;
 
