@@ -83,7 +83,7 @@ MemoryStorage::Map& MemoryStorage::OwnRows() {
   return *rows_;
 }
 
-Result<void> MemoryStorage::Commit(const WriteBatch& batch) {
+Result<void> MemoryStorage::Commit(WriteBatch batch) {
   if (batch.empty()) return {};
   Map& rows = OwnRows();
   for (const WriteBatch::Operation& operation : batch.operations()) {

@@ -19,7 +19,7 @@ class MemoryStorage : public Storage {
 
   Result<std::optional<std::string>> Get(std::string_view key) const override;
   std::unique_ptr<Cursor> Scan(std::string_view lower, std::string_view upper) const override;
-  Result<void> Commit(const WriteBatch& batch) override;
+  Result<void> Commit(WriteBatch batch) override;
   Result<void> Sync() override;
   std::shared_ptr<const ReadView> Snapshot() const override;
   Result<void> Checkpoint(const std::string& path) override;  // kInvalid

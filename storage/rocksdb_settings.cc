@@ -72,9 +72,10 @@ void SetLog(const RocksdbOptions& options, rocksdb::Options& settings) {
 }
 
 // A load of a million entries arrives as some 30 commits of about 10 files, and most of them
-// overlap what is there: they all wait in level 0 without slowing the writer.
+// overlap what is there: they all wait in level 0 without slowing the writer (RocksdbStore).
 void SetLevels(rocksdb::Options& settings) {
   settings.max_background_jobs = 2;
+  settings.disable_auto_compactions = true;  // until RocksdbStore says so
   settings.level_compaction_dynamic_level_bytes = true;
   settings.level0_file_num_compaction_trigger = 16;
   settings.level0_slowdown_writes_trigger = 400;

@@ -3,7 +3,10 @@
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -86,10 +89,11 @@ RocksdbStore::RocksdbStore(const RocksdbOptions& options, RocksdbParts parts)
       env_(std::move(parts.env)),
       gate_(std::move(parts.gate)),
       db_(std::move(parts.db)),
-      ingester_(options.path + "/ingest", std::move(parts.settings)) {}
+      ingest_(*db_, Ingester(options.path + "/ingest", std::move(parts.settings))) {}
 
 RocksdbStore::~RocksdbStore() {
-  if (lock_ && gate_->Check()) {
+  const bool whole = FinishIngest().has_value();
+  if (lock_ && whole && gate_->Check()) {
     std::uint64_t rows = 0;
     db_->GetIntProperty(rocksdb::DB::Properties::kNumEntriesActiveMemTable, &rows);
     if (rows > 0) SyncThenFlush(/*wait=*/true).PermitUncheckedError();
@@ -98,24 +102,43 @@ RocksdbStore::~RocksdbStore() {
 }
 
 Result<std::optional<std::string>> RocksdbStore::Get(std::string_view key) const {
+  if (auto pending = ingest_.Find(key)) return *std::move(pending);
   return GetFrom(*db_, rocksdb::ReadOptions(), path_, key);
 }
 
 std::unique_ptr<Cursor> RocksdbStore::Scan(std::string_view lower, std::string_view upper) const {
+  ingest_.WaitFor(lower, upper);
   return std::make_unique<RocksdbCursor>(*db_, rocksdb::ReadOptions(), path_, lower, upper);
 }
 
-Result<void> RocksdbStore::Commit(const WriteBatch& batch) {
+Result<void> RocksdbStore::Commit(WriteBatch batch) {
   std::lock_guard lock(writer_);
+  DIRSYNC_CHECK(FinishIngest());
   DIRSYNC_CHECK(gate_->Check());
   if (batch.empty()) return {};
-  if (batch.bytes() > limits::kIngestBytes) {
-    rocksdb::Status status = SyncLog();
-    if (status.ok()) status = ingester_.Ingest(*db_, batch);
-    return Closing(status, "write store ");
-  }
-  return Closing(Write(batch), "write store ");
+  if (batch.bytes() <= limits::kIngestBytes) return Closing(Write(batch), "write store ");
+  DIRSYNC_CHECK(Closing(SyncLog(), "write store "));
+  LetCompact(HasManyFiles());
+  bulk_ = true;
+  ingest_.Start(std::move(batch));
+  return {};
 }
+
+bool RocksdbStore::HasManyFiles() const {
+  constexpr std::uint64_t kMany = 192;  // a look-up may meet each of them
+  std::string files;
+  db_->GetProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &files);
+  return std::strtoull(files.c_str(), nullptr, 10) > kMany;
+}
+
+// An error costs speed only, and the writes that follow meet its cause themselves.
+void RocksdbStore::LetCompact(bool may) {
+  if (may == compacts_) return;
+  compacts_ = may;
+  db_->SetOptions({{"disable_auto_compactions", may ? "false" : "true"}}).PermitUncheckedError();
+}
+
+Result<void> RocksdbStore::FinishIngest() { return Closing(ingest_.Finish(), "write store "); }
 
 rocksdb::Status RocksdbStore::Write(const WriteBatch& batch) {
   constexpr std::size_t kRowOverhead = 12;  // of a row in RocksDB's form
@@ -130,6 +153,7 @@ rocksdb::Status RocksdbStore::Write(const WriteBatch& batch) {
   std::uint64_t memtable_bytes = 0;
   db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeActiveMemTable, &memtable_bytes);
   if (memtable_bytes < flush_bytes_) return rocksdb::Status::OK();
+  LetCompact(true);
   return SyncThenFlush(/*wait=*/false);
 }
 
@@ -151,22 +175,27 @@ rocksdb::Status RocksdbStore::SyncThenFlush(bool wait) {
 Result<void> RocksdbStore::Sync() {
   std::lock_guard lock(writer_);
   if (!lock_) return {};  // read-only: there is nothing to sync
+  DIRSYNC_CHECK(FinishIngest());
   DIRSYNC_CHECK(gate_->Check());
+  if (std::exchange(bulk_, false)) LetCompact(true);
   return Closing(SyncLog(), "sync store ");
 }
 
 Result<void> RocksdbStore::Flush() {
   std::lock_guard lock(writer_);
+  DIRSYNC_CHECK(FinishIngest());
   DIRSYNC_CHECK(gate_->Check());
   return Closing(SyncThenFlush(/*wait=*/true), "write store ");
 }
 
 std::shared_ptr<const ReadView> RocksdbStore::Snapshot() const {
+  ingest_.WaitFor("", "");
   return std::make_shared<RocksdbView>(*db_, path_);
 }
 
 Result<void> RocksdbStore::Checkpoint(const std::string& path) {
   std::lock_guard lock(writer_);
+  DIRSYNC_CHECK(FinishIngest());
   DIRSYNC_CHECK(gate_->Check());
   std::error_code ignored;
   if (std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/rocksdb_ingest.h"
+#include "storage/background_ingest.h"
 #include "storage/rocksdb_settings.h"
 #include "storage/storage.h"
 #include "storage/store_lock.h"
@@ -35,7 +35,7 @@ class RocksdbStore : public Storage {
 
   Result<std::optional<std::string>> Get(std::string_view key) const override;
   std::unique_ptr<Cursor> Scan(std::string_view lower, std::string_view upper) const override;
-  Result<void> Commit(const WriteBatch& batch) override;
+  Result<void> Commit(WriteBatch batch) override;
   Result<void> Sync() override;
   std::shared_ptr<const ReadView> Snapshot() const override;
   Result<void> Checkpoint(const std::string& path) override;
@@ -50,6 +50,12 @@ class RocksdbStore : public Storage {
   // happens here, after a sync.
   rocksdb::Status SyncThenFlush(bool wait);
   rocksdb::Status SyncLog();
+  // The bulk commit before is through, or has closed the store: its error.
+  Result<void> FinishIngest();
+  // Whether RocksDB merges its files in the background. Off at first: most commands end long before
+  // anything would come of it, and it would only rewrite again and again what bulk commits add.
+  void LetCompact(bool may);
+  bool HasManyFiles() const;  // in level 0
   // The first error of a write closes the store.
   Result<void> Closing(const rocksdb::Status& status, const char* operation);
 
@@ -59,9 +65,11 @@ class RocksdbStore : public Storage {
   const std::unique_ptr<rocksdb::Env> env_;
   const std::shared_ptr<WriteGate> gate_;
   const std::unique_ptr<rocksdb::DB> db_;
-  Ingester ingester_;
+  BackgroundIngest ingest_;
   std::mutex writer_;
   bool unsynced_ = false;  // the log has bytes that no sync covers
+  bool bulk_ = false;      // a bulk commit was the last
+  bool compacts_ = false;  // see LetCompact
 };
 
 }  // namespace dirsync::storage

@@ -71,10 +71,11 @@ class Storage : public ReadView {
  public:
   // Applies the batch atomically and makes it visible to later reads. Not durable until Sync
   // returns, except that a commit is never durable without all earlier ones. Above
-  // limits::kIngestBytes an implementation may make it durable at once.
+  // limits::kIngestBytes an implementation may make it durable at once, or go on writing it after
+  // the return: then the next call of Commit or Sync waits for it, and has its error.
   // Errors: kDiskFull, kIo: nothing of the batch is visible, or the store is closed (every later
   // call fails) and reopening decides; kCorrupt.
-  virtual Result<void> Commit(const WriteBatch& batch) = 0;
+  virtual Result<void> Commit(WriteBatch batch) = 0;
   // All earlier commits survive a power cut when this returns. After an error the process must
   // stop: what is on disk is not known.
   virtual Result<void> Sync() = 0;

@@ -1,7 +1,6 @@
 #include "storage/write_set.h"
 
 #include <algorithm>
-#include <functional>
 #include <span>
 #include <utility>
 
@@ -10,13 +9,8 @@ namespace {
 
 using Row = WriteSet::Row;
 
-constexpr std::size_t kSlotsAtFirst = 64;
 constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
 constexpr std::size_t kShortRun = 16;  // sorted by whole keys
-
-std::uint32_t HashOf(std::string_view key) {
-  return static_cast<std::uint32_t>(std::hash<std::string_view>{}(key));
-}
 
 std::uint8_t TableOf(std::string_view key) {
   return key.empty() ? 0 : static_cast<std::uint8_t>(key.front());
@@ -74,43 +68,20 @@ void Sort(std::span<Handle> run, std::size_t depth) {
 
 }  // namespace
 
-// Where the key is, or would come.
-std::size_t WriteSet::SlotOf(std::string_view key, std::uint32_t hash) const {
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t at = hash & mask;
-  while (slots_[at].row != 0 && (slots_[at].hash != hash || rows_[slots_[at].row - 1].key != key))
-    at = (at + 1) & mask;
-  return at;
-}
-
 const WriteSet::Row* WriteSet::Find(std::string_view key) const {
-  if (rows_.empty()) return nullptr;
-  const std::uint32_t row = slots_[SlotOf(key, HashOf(key))].row;
-  return row == 0 ? nullptr : &rows_[row - 1];
-}
-
-void WriteSet::Grow() {
-  std::vector<Slot> old =
-      std::exchange(slots_, std::vector<Slot>(slots_.empty() ? kSlotsAtFirst : 2 * slots_.size()));
-  const std::size_t mask = slots_.size() - 1;
-  for (const Slot& slot : old) {
-    if (slot.row == 0) continue;
-    std::size_t at = slot.hash & mask;
-    while (slots_[at].row != 0) at = (at + 1) & mask;
-    slots_[at] = slot;
-  }
+  const auto number = by_key_.Find(key, [this](std::uint32_t n) { return KeyOf(n); });
+  return number ? &rows_[*number] : nullptr;
 }
 
 WriteSet::Row& WriteSet::FindOrAdd(std::string key, bool& added) {
-  if (2 * (rows_.size() + 1) > slots_.size()) Grow();
-  const std::uint32_t hash = HashOf(key);
-  Slot& slot = slots_[SlotOf(key, hash)];
-  added = slot.row == 0;
-  if (!added) return rows_[slot.row - 1];
+  const auto fresh = static_cast<std::uint32_t>(rows_.size());
+  const std::uint32_t number =
+      by_key_.FindOrPut(key, fresh, [this](std::uint32_t n) { return KeyOf(n); });
+  added = number == fresh;
+  if (!added) return rows_[number];
   tables_.set(TableOf(key));
   Row& row = rows_.emplace_back();
   row.key = std::move(key);
-  slot = {hash, static_cast<std::uint32_t>(rows_.size())};
   if (order_) order_->insert(&row);
   return row;
 }
@@ -148,7 +119,7 @@ std::vector<WriteSet::Row*> WriteSet::Sorted() {
 
 void WriteSet::Clear() {
   rows_.clear();
-  slots_.clear();
+  by_key_.Clear();
   tables_.reset();
   order_.reset();
 }

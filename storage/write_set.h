@@ -1,5 +1,5 @@
-// The uncommitted writes of a transaction: found by key through a table of hashes, and kept in key
-// order only from the first time that somebody asks for the order. Bulk work never does.
+// The uncommitted writes of a transaction: found by key through hashes, and kept in key order only
+// from the first time that somebody asks for the order. Bulk work never does.
 #pragma once
 
 #include <bitset>
@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "storage/key_table.h"
 
 namespace dirsync::storage {
 
@@ -53,16 +55,10 @@ class WriteSet {
   void Clear();
 
  private:
-  // A place in the table of hashes; row 0 = free, else its number + 1.
-  struct Slot {
-    std::uint32_t hash = 0;
-    std::uint32_t row = 0;
-  };
-  std::size_t SlotOf(std::string_view key, std::uint32_t hash) const;
-  void Grow();
+  std::string_view KeyOf(std::uint32_t number) const { return rows_[number].key; }
 
   std::deque<Row> rows_;
-  std::vector<Slot> slots_;  // a power of two, at most half of them taken; empty at first
+  KeyTable by_key_;
   std::bitset<256> tables_;  // first bytes of the keys
   std::optional<Order> order_;
 };

@@ -72,12 +72,12 @@ std::unique_ptr<storage::Cursor> FaultyStorage::Scan(std::string_view lower,
   return base_.Scan(lower, upper);
 }
 
-Result<void> FaultyStorage::Commit(const storage::WriteBatch& batch) {
+Result<void> FaultyStorage::Commit(storage::WriteBatch batch) {
   BeginOperation();
   ++commits_;
   DIRSYNC_CHECK(CheckOpen());
-  if (!commit_.Due()) return base_.Commit(batch);
-  if (failed_rows_ == AfterReopen::kKept) kept_ = batch;
+  if (!commit_.Due()) return base_.Commit(std::move(batch));
+  if (failed_rows_ == AfterReopen::kKept) kept_ = std::move(batch);
   return Close(commit_.code, "write");
 }
 

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t kProgressEvery = 8192;
 constexpr std::size_t kHeadBytes = 64 * limits::kKiB;
-constexpr std::size_t kBulkBytes = 24 * limits::kMiB;  // of one commit's writes
 
 // Errors of one record; everything else ends the import.
 bool IsRecordError(ErrorCode code) {
@@ -133,9 +132,8 @@ Result<> ForeignImport::TakeRecord(ForeignRecord& record) {
   DIRSYNC_CHECK(taken);
   if (++done_ % kProgressEvery == 0 && run_.request.progress)
     run_.request.progress({"reading " + path_, done_, adds_ + modifies_ + deletes_});
-  if (run_.Begin().bytes() < kBulkBytes) return {};
-  DIRSYNC_CHECK(run_.Commit());
-  apply_.Begin(run_.Begin());
+  DIRSYNC_TRY(committed, run_.CommitStep());
+  if (committed) apply_.Begin(run_.Begin());
   return {};
 }
 

@@ -107,6 +107,7 @@ ImportRun::ImportRun(Store& store_in, const RunRequest& request_in, ReaderState 
       request(request_in),
       state(std::move(state_in)),
       input{store_in.profile(), request_in.settings, store_in.world().Now(), request_in.plan},
+      steps_(store_in),
       committed_(state) {
   report.instance = request.settings.name;
   report.direction = Direction::kImport;
@@ -114,7 +115,7 @@ ImportRun::ImportRun(Store& store_in, const RunRequest& request_in, ReaderState 
 }
 
 storage::Transaction& ImportRun::Begin() {
-  if (!current_) current_ = std::make_unique<storage::Transaction>(store.storage());
+  if (!current_) current_ = std::make_unique<storage::Transaction>(steps_.view());
   return *current_;
 }
 
@@ -127,9 +128,23 @@ Result<> ImportRun::Commit() {
     return {};
   }
   StoreReader(transaction, state);
-  DIRSYNC_CHECK(store.Commit(transaction));
+  DIRSYNC_CHECK(steps_.Commit(transaction));
   current_.reset();
   return {};
+}
+
+Result<bool> ImportRun::CommitStep() {
+  storage::Transaction& transaction = Begin();
+  if (!BulkSteps::IsFull(transaction)) return false;
+  if (request.dry_run) {
+    DIRSYNC_CHECK(Commit());
+    return true;
+  }
+  committed_ = state;
+  StoreReader(transaction, state);
+  DIRSYNC_CHECK(steps_.CommitStep(transaction));
+  current_.reset();
+  return true;
 }
 
 void ImportRun::Abort() {

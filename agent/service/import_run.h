@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/core/reader_state.h"
+#include "agent/service/bulk_steps.h"
 #include "agent/service/run.h"
 
 namespace dirsync {
@@ -21,12 +22,16 @@ class ImportRun {
   // with dry_run nothing (bulk steps roll back, so that memory stays bounded).
   storage::Transaction& Begin();
   Result<> Commit();
+  // Likewise, when there is enough for a bulk step, and without waiting until it is durable: the
+  // next Commit makes it so. Whether it was.
+  Result<bool> CommitStep();
   // Drops what was written since the last Commit, of rows and of state.
   void Abort();
 
   ImportRun(Store& store_in, const RunRequest& request_in, ReaderState state_in);
 
  private:
+  BulkSteps steps_;
   std::unique_ptr<storage::Transaction> current_;
   ReaderState committed_;
 };

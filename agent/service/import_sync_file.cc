@@ -11,7 +11,6 @@ namespace dirsync {
 namespace {
 
 constexpr std::size_t kProgressEvery = 8192;
-constexpr std::size_t kBulkBytes = 24 * limits::kMiB;  // of one commit's writes
 
 class SyncFileImport {
  public:
@@ -286,9 +285,8 @@ Result<> SyncFileImport::TakeAll(FullApply& apply) {
     if (!more) return {};
     DIRSYNC_CHECK(apply.Take(record.change));
     Report(++done, file_.trailer.records);
-    if (run_.Begin().bytes() < kBulkBytes) continue;
-    DIRSYNC_CHECK(run_.Commit());
-    apply.Begin(run_.Begin());
+    DIRSYNC_TRY(committed, run_.CommitStep());
+    if (committed) apply.Begin(run_.Begin());
   }
 }
 
@@ -342,7 +340,7 @@ Result<> SyncFileImport::ApplyAdhocFile() {
     DIRSYNC_TRY(counts, ApplyAdhoc(run_.Begin(), run_.input, site, record.change, adhoc));
     run_.report.counts.Add(counts);
     Report(done, file_.trailer.records);
-    if (run_.Begin().bytes() < kBulkBytes) continue;
+    if (!BulkSteps::IsFull(run_.Begin())) continue;
     StoreReader(run_.Begin(), adhoc);
     DIRSYNC_CHECK(run_.Commit());
   }

@@ -4,6 +4,7 @@
 
 #include "agent/file/ldif.h"
 #include "agent/service/bulk.h"
+#include "agent/service/bulk_steps.h"
 #include "agent/service/ldif_entry.h"
 #include "proto/base/bytes.h"
 #include "proto/base/limits.h"
@@ -13,7 +14,6 @@
 namespace dirsync {
 namespace {
 
-constexpr std::size_t kBulkBytes = 24 * limits::kMiB;  // of one commit's writes
 constexpr std::size_t kNotesKept = 100;
 constexpr std::size_t kProgressEvery = 8192;
 constexpr std::size_t kIdentityBytes = 64 * limits::kKiB;
@@ -38,7 +38,8 @@ class Load {
         replace_(replace),
         progress_(progress),
         dry_run_(dry_run),
-        ids_(MakeIds(store.world())) {}
+        ids_(MakeIds(store.world())),
+        steps_(store) {}
 
   Result<LoadReport> Run();
 
@@ -61,6 +62,7 @@ class Load {
   const std::function<void(const Progress&)>& progress_;
   bool dry_run_;
   IdSource ids_;
+  BulkSteps steps_;
   std::unique_ptr<storage::Transaction> transaction_;
   std::unique_ptr<Directory> directory_;
   std::string job_;
@@ -74,7 +76,7 @@ class Load {
 
 Directory& Load::directory() {
   if (!transaction_) {
-    transaction_ = std::make_unique<storage::Transaction>(store_.storage());
+    transaction_ = std::make_unique<storage::Transaction>(steps_.view());
     directory_ =
         std::make_unique<Directory>(*transaction_, store_.profile(), ids_, store_.world().Now());
   }
@@ -93,7 +95,7 @@ Result<LoadReport> Load::Run() {
   if (!dry_run_) {
     directory();
     transaction_->Delete(job_);
-    DIRSYNC_CHECK(store_.Commit(*transaction_));
+    DIRSYNC_CHECK(steps_.Commit(*transaction_));
   }
   for (const auto& [name, count] : ignored_)
     report_.notes.push_back("ignored attribute " + Printable(name) + ": " + std::to_string(count) +
@@ -134,7 +136,7 @@ Result<> Load::Commit(std::uint64_t offset) {
   out.Varint(report_.skipped);
   transaction_->Put(job_, std::move(row));
   DIRSYNC_CHECK(store_.CheckRoom());
-  DIRSYNC_CHECK(store_.Commit(*transaction_));
+  DIRSYNC_CHECK(steps_.CommitStep(*transaction_));
   directory_.reset();
   transaction_.reset();
   return {};
@@ -165,7 +167,7 @@ Result<> Load::TakeRecord(LdifRecord& record) {
       return done;
     Skip(record.line, done.error().message);
   }
-  if (!transaction_ || transaction_->bytes() < kBulkBytes) return {};
+  if (!transaction_ || !BulkSteps::IsFull(*transaction_)) return {};
   return Commit(record.offset);
 }
 

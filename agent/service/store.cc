@@ -103,22 +103,42 @@ Result<std::unique_ptr<Store>> Store::Over(World& world, std::shared_ptr<storage
   return store;
 }
 
-Result<> Store::Commit(storage::Transaction& transaction) {
-  if (transaction.rows() == 0) return {};
+Result<> Store::Commit(storage::Transaction& transaction) { return Commit(transaction.Take()); }
+
+Result<> Store::Commit(storage::WriteBatch batch) {
+  if (batch.empty()) return unsynced_ ? Sync() : Result<>();
+  DIRSYNC_CHECK(BeginCommit());
+  DIRSYNC_CHECK(Freeing(storage_->Commit(std::move(batch))));
+  return Sync();
+}
+
+Result<> Store::CommitStep(storage::WriteBatch step) {
+  if (step.empty()) return {};
+  DIRSYNC_CHECK(BeginCommit());
+  unsynced_ = true;
+  DIRSYNC_CHECK(Freeing(storage_->Commit(std::move(step))));
+  world_.Effect("committed");
+  return {};
+}
+
+Result<> Store::BeginCommit() {
   if (interrupted_ && interrupted_()) return Fail(ErrorCode::kInterrupted, "interrupted");
   ++commits_;
   world_.Effect("commit");
-  auto written = storage_->Commit(transaction.Take());
-  if (written) {
-    world_.Effect("sync");
-    written = storage_->Sync();
-  }
-  if (!written) {
-    if (room_ && written.error().code == ErrorCode::kDiskFull) room_->Release();
-    return written;
-  }
+  return {};
+}
+
+Result<> Store::Sync() {
+  world_.Effect("sync");
+  DIRSYNC_CHECK(Freeing(storage_->Sync()));
+  unsynced_ = false;
   world_.Effect("committed");
   return {};
+}
+
+Result<> Store::Freeing(Result<> written) {
+  if (!written && room_ && written.error().code == ErrorCode::kDiskFull) room_->Release();
+  return written;
 }
 
 void Store::SetPath(const std::string& path) {

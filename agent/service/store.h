@@ -57,6 +57,11 @@ class Store {
   // Commits and syncs; an empty transaction costs nothing. Errors: kDiskFull, kIo; kInterrupted,
   // with nothing of it committed.
   Result<> Commit(storage::Transaction& transaction);
+  Result<> Commit(storage::WriteBatch batch);
+
+  // Commits without a sync: a step of a longer work, durable in its order with the next Commit at
+  // the latest. The store may go on writing it meanwhile; its error is then that of the next one.
+  Result<> CommitStep(storage::WriteBatch step);
 
   // Whether the disk has room for much: to tell other sites something new, or to load (R30).
   // Always over storage without a folder. Errors: kReadOnly, kIo.
@@ -73,6 +78,10 @@ class Store {
   Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
         SigningKey key);
   void SetPath(const std::string& path);
+  Result<> BeginCommit();
+  Result<> Sync();
+  // Lets the reserve go when `written` says that the disk is full.
+  Result<> Freeing(Result<> written);
 
   World& world_;
   std::shared_ptr<storage::Storage> storage_;
@@ -82,6 +91,7 @@ class Store {
   std::unique_ptr<StoreRoom> room_;  // none over storage without a folder
   std::function<bool()> interrupted_;
   std::uint64_t commits_ = 0;
+  bool unsynced_ = false;  // steps that no sync covers
 };
 
 }  // namespace dirsync

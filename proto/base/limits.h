@@ -42,7 +42,10 @@ inline constexpr std::size_t kWantIds = 1000;           // ids in one WANT
 // Steps of the pure cores.
 inline constexpr std::size_t kStepRows = 4096;
 inline constexpr std::size_t kStepBytes = 1 * kMiB;
-inline constexpr std::size_t kBulkRows = 32768;  // entries of one bulk commit (load, ranges)
+inline constexpr std::size_t kBulkRows = 32768;       // entries of one bulk commit (load, ranges)
+inline constexpr std::size_t kBulkBytes = 24 * kMiB;  // writes of one bulk commit
+inline constexpr std::size_t kAbsenceFilterBytes = 8 * kMiB;  // of a long write
+inline constexpr std::size_t kLearnedRows = 262144;           // of a table, read into that filter
 inline constexpr std::size_t kDryRunBytes = 256 * kMiB;  // of writes that a dry run of load holds
 
 // Files.

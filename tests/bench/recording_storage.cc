@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 namespace dirsync::bench {
 namespace {
@@ -47,13 +48,13 @@ std::unique_ptr<storage::Cursor> RecordingStorage::Scan(std::string_view lower,
   return inner_->Scan(lower, upper);
 }
 
-Result<void> RecordingStorage::Commit(const storage::WriteBatch& batch) {
+Result<void> RecordingStorage::Commit(storage::WriteBatch batch) {
   for (const auto& operation : batch.operations()) {
     Write(operation.value ? 'P' : 'D', operation.key);
     if (operation.value) Write('V', *operation.value);
   }
   Write('C', {});
-  return inner_->Commit(batch);
+  return inner_->Commit(std::move(batch));
 }
 
 Result<void> RecordingStorage::Sync() {
@@ -88,8 +89,8 @@ double Replay(const std::string& log_path, storage::Storage& storage, bool look_
       batch.Delete(std::move(bytes));
       continue;
     } else if (kind == 'C') {
-      ok = storage.Commit(batch).has_value();
-      batch.Clear();
+      // Synced at once: what a thread of the store goes on with counts too.
+      ok = storage.Commit(std::exchange(batch, {})).has_value() && storage.Sync().has_value();
     } else if (kind == 'S') {
       ok = storage.Sync().has_value();
     }

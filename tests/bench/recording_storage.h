@@ -17,7 +17,7 @@ class RecordingStorage : public storage::Storage {
   Result<std::optional<std::string>> Get(std::string_view key) const override;
   std::unique_ptr<storage::Cursor> Scan(std::string_view lower,
                                         std::string_view upper) const override;
-  Result<void> Commit(const storage::WriteBatch& batch) override;
+  Result<void> Commit(storage::WriteBatch batch) override;
   Result<void> Sync() override;
   std::shared_ptr<const storage::ReadView> Snapshot() const override;
   Result<void> Checkpoint(const std::string& path) override;
