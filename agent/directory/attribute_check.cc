@@ -11,6 +11,7 @@ namespace dirsync {
 namespace {
 
 constexpr std::size_t kShownBytes = 80;
+constexpr std::size_t kFewValues = 8;  // compared with each other, without a set
 
 // What an entry has by its place, its class and its history.
 constexpr std::string_view kPseudo[] = {
@@ -83,6 +84,21 @@ Result<> CheckAttribute(const Attribute& attribute, std::size_t& bytes) {
   return {};
 }
 
+// Of values that mean the same the first one stays.
+void DropRepeats(ValueKind kind, std::vector<std::string>& values) {
+  if (values.size() < 2) return;
+  std::vector<std::string> forms;
+  std::set<std::string> seen;
+  const bool few = values.size() <= kFewValues;
+  std::erase_if(values, [&](const std::string& value) {
+    std::string form = ComparisonForm(kind, value);
+    if (!few) return !seen.insert(std::move(form)).second;
+    if (std::find(forms.begin(), forms.end(), form) != forms.end()) return true;
+    forms.push_back(std::move(form));
+    return false;
+  });
+}
+
 }  // namespace
 
 Result<const AttributeInfo*> CheckAttributeName(std::string_view name) {
@@ -127,11 +143,7 @@ void TidyAttributes(Attributes& attributes) {
       for (std::string& value : attribute.values)
         if (const Result<Address> address = ParseAddress(value)) value = address->ToString();
     }
-    if (attribute.values.size() < 2) continue;
-    std::set<std::string> seen;
-    std::erase_if(attribute.values, [&](const std::string& value) {
-      return !seen.insert(ComparisonForm(kind, value)).second;
-    });
+    DropRepeats(kind, attribute.values);
   }
   attributes = Attributes(std::move(list));
 }

@@ -48,6 +48,7 @@ Result<EntryId> ParseId(std::string_view text) {
 // Values as they come, one slot an attribute: kept in order of arrival until all are there.
 class ValueCollector {
  public:
+  ValueCollector() { attributes_.reserve(kAttributesAsARule); }
   std::vector<std::string>* Find(std::string_view name) {
     for (Attribute& attribute : attributes_)
       if (attribute.name == name) return &attribute.values;
@@ -59,14 +60,22 @@ class ValueCollector {
       values = &attributes_.emplace_back(Attribute{std::string(name), {}}).values;
     values->push_back(std::move(value));
   }
+  // Each attribute is moved once: what is sorted are their addresses.
   Attributes Take() {
-    std::ranges::sort(attributes_, {}, &Attribute::name);
-    Attributes sorted;
-    for (Attribute& attribute : attributes_) sorted.Append(std::move(attribute));
-    return sorted;
+    std::vector<Attribute*> order;
+    order.reserve(attributes_.size());
+    for (Attribute& attribute : attributes_) order.push_back(&attribute);
+    std::ranges::sort(order, {}, [](const Attribute* a) -> const std::string& { return a->name; });
+    std::vector<Attribute> sorted;
+    sorted.reserve(order.size() + kConstructed);
+    for (Attribute* attribute : order) sorted.push_back(std::move(*attribute));
+    return Attributes(std::move(sorted));
   }
 
  private:
+  static constexpr std::size_t kAttributesAsARule = 24;
+  static constexpr std::size_t kConstructed = 4;  // come to them in Directory::Add
+
   std::vector<Attribute> attributes_;
 };
 

@@ -47,7 +47,7 @@ class Load {
   Result<> Resume();
   Result<> RunPass(Pass pass);
   Result<> TakeRecord(LdifRecord& record);
-  Result<> TakeEntry(const LdifEntry& fresh);
+  Result<> TakeEntry(LdifEntry fresh, const LdifRecord& record);
   Result<> TakeExisting(const Entry& held, const LdifEntry& fresh);
   Result<> TakeMembers(const LdifEntry& group);
   Result<std::string> MemberOf(const std::string& written);
@@ -160,7 +160,7 @@ Result<> Load::TakeRecord(LdifRecord& record) {
   bool group = fresh->entry.entry_class == EntryClass::kDistributionList;
   groups_ = groups_ || group;
   if (group != (pass_ != Pass::kEntries)) return {};
-  auto done = pass_ == Pass::kMembers ? TakeMembers(*fresh) : TakeEntry(*fresh);
+  auto done = pass_ == Pass::kMembers ? TakeMembers(*fresh) : TakeEntry(std::move(*fresh), record);
   if (!done) {
     ErrorCode code = done.error().code;
     if (code == ErrorCode::kIo || code == ErrorCode::kCorrupt || code == ErrorCode::kDiskFull)
@@ -177,16 +177,19 @@ void Load::Skip(std::uint64_t line, const std::string& reason) {
     report_.notes.push_back("line " + std::to_string(line) + ": " + reason);
 }
 
-Result<> Load::TakeEntry(const LdifEntry& fresh) {
-  auto added = directory().Add(fresh.entry);
+// Most entries are new and are handed over; only for one that is there the record is read again.
+Result<> Load::TakeEntry(LdifEntry fresh, const LdifRecord& record) {
+  auto added = directory().Add(std::move(fresh.entry));
   if (added) {
     ++report_.added;
     return {};
   }
   if (added.error().code != ErrorCode::kExists) return std::unexpected(added.error());
-  DIRSYNC_TRY(held, Find(fresh));
+  IgnoredAttributes counted;
+  DIRSYNC_TRY(again, ToEntry(store_.profile(), record, counted));
+  DIRSYNC_TRY(held, Find(again));
   if (!held) return std::unexpected(added.error());
-  return TakeExisting(*held, fresh);
+  return TakeExisting(*held, again);
 }
 
 // The entry that stands where the record would.

@@ -123,13 +123,19 @@ constexpr AttributeInfo kForeign = {"X-", "", kText, kMany, kTold};
 
 constexpr char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+// Of the length and some characters: enough to tell the spellings apart, and every value of every
+// entry is looked up several times.
 constexpr std::uint32_t HashOf(std::string_view name) {
-  std::uint32_t hash = 2166136261u;  // FNV-1a
-  for (char c : name) hash = (hash ^ static_cast<unsigned char>(LowerAscii(c))) * 16777619u;
+  if (name.empty()) return 0;
+  const std::size_t last = name.size() - 1;
+  std::uint32_t hash = static_cast<std::uint32_t>(name.size());
+  for (std::size_t at : {std::size_t{0}, last / 3, last / 2, last - last / 5, last})
+    hash = (hash ^ static_cast<unsigned char>(LowerAscii(name[at]))) * 16777619u;
   return hash ^ hash >> 15;
 }
 
 constexpr bool Same(std::string_view a, std::string_view b) {
+  if (a == b) return true;
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i)
     if (LowerAscii(a[i]) != LowerAscii(b[i])) return false;
@@ -182,7 +188,8 @@ static_assert(IsAscending(), "entries hold attributes in the order of this table
 constexpr std::string_view kBinaryOption = ";binary";
 
 std::string_view WithoutOption(std::string_view name) {
-  if (name.size() <= kBinaryOption.size()) return name;
+  if (name.size() <= kBinaryOption.size() || LowerAscii(name.back()) != kBinaryOption.back())
+    return name;
   const std::size_t stem = name.size() - kBinaryOption.size();
   return Same(name.substr(stem), kBinaryOption) ? name.substr(0, stem) : name;
 }
