@@ -1,5 +1,6 @@
 #include "agent/link/link.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/link/link_state.h"
@@ -123,6 +124,7 @@ Result<std::vector<Message>> Link::Pump() {
   State& state = *state_;
   const auto pump = [&]() -> Result<> {
     DIRSYNC_CHECK(state.Refresh());
+    for (auto& [name, link] : state.imports) DIRSYNC_CHECK(state.ApplyPending(link));
     DIRSYNC_CHECK(state.CaptureExports());
     if (state.phase != LinkPhase::kOpen) return {};
     if (state.greet_now) {
@@ -211,6 +213,10 @@ std::vector<StreamName> Link::streams() const {
   std::vector<StreamName> names;
   for (const auto& [name, log] : state_->streams) names.push_back(name);
   return names;
+}
+bool Link::has_work() const {
+  return std::ranges::any_of(
+      state_->imports, [](const auto& row) { return row.second.copy && row.second.copy->pending; });
 }
 LinkPhase Link::phase() const { return state_->phase; }
 Error Link::reason() const { return state_->reason; }

@@ -52,6 +52,9 @@ class Link {
   // transport includes the broker, and publishes what the window allows. Call after every local
   // commit, and when an ack made room. Works offline too: then it only captures.
   Result<std::vector<Message>> Pump();
+  // Whether a call of Pump() would go on with something that was put off, so that what the last
+  // call returned could be sent first.
+  bool has_work() const;
   // Timers: canaries, wants asked again, retries after QUOTA, full copies that went silent, report.
   Result<std::vector<Message>> Tick();
   void Lost();

@@ -1,5 +1,5 @@
-// Full copies by ranges (R2): asked for one by one, each applied in a commit of its own, while the
-// stream's batches wait.
+// Full copies by ranges (R2): asked for one by one, each applied in a commit of its own while the
+// next one is made, and while the stream's batches wait.
 #include <algorithm>
 
 #include "agent/core/review.h"
@@ -72,16 +72,9 @@ Result<> Link::State::TakeRange(const dirsync::Range& range) {
       Tell("full-copy", link->settings.name, "no range now: " + Printable(range.text), range.code);
     return {};
   }
-  // Commands may have moved on what is stored since the last range.
-  DIRSYNC_TRY(stored, LoadReader(store.storage(), link->number));
-  const bool moved = !stored || (copy.apply && stored->full != copy.reader.full);
-  if (moved) {
-    DropCopy(*link, {});
-    return {};
-  }
-  const std::optional<FullJob> kept = copy.reader.full;
-  copy.reader = std::move(*stored);
-  if (!copy.apply) copy.reader.full = kept;
+  // The one before it, if nobody has called since.
+  DIRSYNC_CHECK(ApplyPending(*link));
+  if (!link->copy || link->copy->request != 0) return {};
   auto batch = DecodeBatch(*range.payload, copy.reader.signer);
   if (!batch) {
     Stall(*link, copy.reader.cursor, batch.error());
@@ -97,7 +90,32 @@ Result<> Link::State::TakeRange(const dirsync::Range& range) {
          ErrorCode::kBadRecord);
     return {};
   }
-  return ApplyRange(*link, *batch);
+  const bool end = bounds.end;
+  if (!end) {
+    copy.rank = bounds.rank_last;
+    copy.after = bounds.last;
+    AskRange(*link);
+  }
+  copy.pending = std::move(*batch);
+  return end ? ApplyPending(*link) : Result<>{};
+}
+
+Result<> Link::State::ApplyPending(ImportLink& link) {
+  if (!link.copy || !link.copy->pending) return {};
+  CopyJob& copy = *link.copy;
+  const Batch range = std::move(*copy.pending);
+  copy.pending.reset();
+  // Commands may have moved on what is stored since the last range.
+  DIRSYNC_TRY(stored, LoadReader(store.storage(), link.number));
+  const bool moved = !stored || (copy.apply && stored->full != copy.reader.full);
+  if (moved) {
+    DropCopy(link, {});
+    return {};
+  }
+  const std::optional<FullJob> kept = copy.reader.full;
+  copy.reader = std::move(*stored);
+  if (!copy.apply) copy.reader.full = kept;
+  return ApplyRange(link, range);
 }
 
 Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
@@ -158,11 +176,8 @@ Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
   }
   StoreReader(transaction, copy.reader);
   DIRSYNC_CHECK(store.Commit(transaction));
-  copy.rank = range.range.rank_last;
-  copy.after = range.range.last;
   AnswerAskers(link, false, ErrorCode::kAlreadyApplied,
                std::to_string(copy.done) + " of " + std::to_string(copy.total) + " entries");
-  AskRange(link);
   return {};
 }
 

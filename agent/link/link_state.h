@@ -49,6 +49,9 @@ struct CopyJob {
   std::uint64_t request = 0;  // that is waited for; 0 = none under way
   std::uint8_t rank = 0;      // asked for behind this entry
   EntryId after;
+  // Came, and is applied once what follows it has been asked for: its producer makes the next one
+  // meanwhile.
+  std::optional<Batch> pending;
   Instant ask_at{};  // ask again then
   std::uint64_t done = 0;
   std::uint64_t total = 0;
@@ -129,6 +132,7 @@ struct Link::State {
   Result<> StartCopy(ImportLink& link);
   void AskRange(ImportLink& link);
   Result<> TakeRange(const dirsync::Range& range);
+  Result<> ApplyPending(ImportLink& link);
   Result<> ApplyRange(ImportLink& link, const Batch& range);
   Result<> EndCopy(ImportLink& link, const Batch& range);
   void DropCopy(ImportLink& link, Duration wait);

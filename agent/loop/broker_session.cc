@@ -42,7 +42,7 @@ Result<> BrokerSession::Turn(Clock::time_point now) {
   }
   more_ = more_ || left == 0;
   // A capture works without a broker too, and costs little where nothing has changed.
-  if (seen_commits_ != store_.commits()) {
+  if (seen_commits_ != store_.commits() || link_.has_work()) {
     DIRSYNC_CHECK(SendResult(link_.Pump()));
     seen_commits_ = store_.commits();
   }

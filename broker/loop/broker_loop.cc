@@ -74,9 +74,11 @@ class BrokerLoop : public BrokerAdmin {
   Result<> TakeMessages();
   Result<> Deliver();
   Result<> Tick();
-  Result<> Commit(storage::Transaction& transaction);
+  // Not synced: what it wrote may fall back, harmlessly (MustSync).
+  Result<> Commit(storage::Transaction& transaction, bool sync = true);
   void Send(std::vector<Outgoing> out);
   bool TakeOne(std::vector<Incoming>& batch, bool at_door);
+  void TakeRefusals(bool at_door);
   void RefreshKeys();
   void CheckDisk();
   void AnswerCommands();
@@ -230,18 +232,20 @@ Result<> BrokerLoop::Reopen(const Error& why) {
 }
 
 bool BrokerLoop::TakeOne(std::vector<Incoming>& batch, bool at_door) {
-  Listener& listener = at_door ? *door_ : *listener_;
-  auto received = listener.Receive();
-  for (const std::string& reason : listener.TakeRefusals()) {
+  auto received = (at_door ? *door_ : *listener_).Receive();
+  if (!received) return false;
+  batch.push_back(
+      {received->session | (at_door ? kDoorBit : 0), received->key, std::move(received->message)});
+  return true;
+}
+
+void BrokerLoop::TakeRefusals(bool at_door) {
+  for (const std::string& reason : (at_door ? *door_ : *listener_).TakeRefusals()) {
     broker_->CountRefusal(reason);
     log().Write(LogLevel::kWarning,
                 "refused " + std::string(at_door ? "at the join door" : "a connection or message"),
                 {.code = reason});
   }
-  if (!received) return false;
-  batch.push_back(
-      {received->session | (at_door ? kDoorBit : 0), received->key, std::move(received->message)});
-  return true;
 }
 
 // Everything that waits, up to a bound, in one commit and one sync; then the answers.
@@ -249,38 +253,38 @@ Result<> BrokerLoop::TakeMessages() {
   std::vector<Incoming> batch;
   std::size_t bytes = 0;
   more_ = false;
-  std::size_t at_door = 0;
-  while (batch.size() < kMessagesMost && bytes < kCommitBytes) {
-    const std::size_t before = batch.size();
-    TakeOne(batch, false);
-    if (at_door < kDoorMessagesMost && TakeOne(batch, true)) ++at_door;
-    if (batch.size() == before) break;
-    for (std::size_t i = before; i < batch.size(); ++i)
-      if (const auto* publish = std::get_if<Publish>(&batch[i].message); publish != nullptr)
-        bytes += publish->payload ? publish->payload->size() : 0;
+  while (batch.size() < kMessagesMost && bytes < kCommitBytes && TakeOne(batch, false))
+    if (const auto* publish = std::get_if<Publish>(&batch.back().message); publish != nullptr)
+      bytes += publish->payload ? publish->payload->size() : 0;
+  for (std::size_t i = 0; i < kDoorMessagesMost && TakeOne(batch, true); ++i) {
   }
+  // Once for all of them: each look at a socket is a call of the system.
+  TakeRefusals(false);
+  TakeRefusals(true);
   if (batch.empty()) return {};
   more_ = true;
   storage::Transaction transaction(store_->storage());
   std::vector<Outgoing> out;
   const Instant now = MachineTime();
+  bool sync = false;
   for (const Incoming& incoming : batch) {
     const bool to_door = (incoming.session & kDoorBit) != 0;
+    sync = sync || to_door || MustSync(incoming.message);
     DIRSYNC_CHECK(to_door ? broker_->HandleAtDoor(transaction, incoming, now, out)
                           : broker_->Handle(transaction, incoming, now, out));
   }
-  DIRSYNC_CHECK(Commit(transaction));
+  DIRSYNC_CHECK(Commit(transaction, sync));
   RefreshKeys();
   Send(std::move(out));
   return {};
 }
 
-Result<> BrokerLoop::Commit(storage::Transaction& transaction) {
+Result<> BrokerLoop::Commit(storage::Transaction& transaction, bool sync) {
   if (transaction.rows() == 0) return {};
   PassKillPoint("broker-commit");
   auto done = store_->storage().Commit(transaction.Take());
   PassKillPoint("broker-sync");
-  if (done) done = store_->storage().Sync();
+  if (done && sync) done = store_->storage().Sync();
   if (!done) {
     // After the first one nothing that the store says is news.
     if (!failed_) failed_ = done.error();

@@ -97,9 +97,10 @@ void Network::Relink(std::size_t site) {
   links_[site] = std::make_unique<Link>(*deployment_.sites()[site].store, settings);
 }
 
-bool Network::Commit(storage::Transaction& transaction, bool must_sync) {
-  if (transaction.rows() > 0 && !storage_->Commit(transaction.Take()).has_value()) return false;
-  return !must_sync || storage_->Sync().has_value();
+bool Network::Commit(storage::Transaction& transaction, bool sync) {
+  if (transaction.rows() == 0) return true;
+  return storage_->Commit(transaction.Take()).has_value() &&
+         (!sync || storage_->Sync().has_value());
 }
 
 Session* Network::SessionOf(std::size_t site) {
@@ -196,8 +197,8 @@ void Network::Send(std::vector<Outgoing> out) {
 void Network::Up(std::size_t most) {
   storage::Transaction transaction(*storage_);
   std::vector<Outgoing> out;
-  bool must_sync = false;
   std::size_t taken = 0;
+  bool sync = false;
   while (taken < most) {
     std::vector<Session*> waiting;
     for (auto& session : sessions_)
@@ -212,8 +213,8 @@ void Network::Up(std::size_t most) {
       problems_.push_back("a message did not survive its encoding");
       continue;
     }
-    must_sync = must_sync || MustSync(*message);
     Incoming incoming{session.id, KeyOf(session.site), std::move(*message)};
+    sync = sync || MustSync(incoming.message);
     if (auto handled = broker_->Handle(transaction, incoming, now_, out); !handled)
       problems_.push_back("broker failed: " + handled.error().ToString());
   }
@@ -223,7 +224,7 @@ void Network::Up(std::size_t most) {
     (void)storage_->Commit(transaction.Take());
     return CrashBroker();
   }
-  if (!Commit(transaction, must_sync)) problems_.emplace_back("broker does not commit");
+  if (!Commit(transaction, sync)) problems_.emplace_back("broker does not commit");
   if (dice == 2) return CrashBroker();  // between sync and send
   Send(std::move(out));
   PumpBroker();

@@ -75,7 +75,7 @@ class Network {
   };
   void OpenBroker();
   void JoinAll();
-  bool Commit(storage::Transaction& transaction, bool must_sync = true);
+  bool Commit(storage::Transaction& transaction, bool sync = true);
   void Send(std::vector<Outgoing> out);
   void Push(std::size_t site, Result<std::vector<Message>> messages);
   void PumpBroker();
