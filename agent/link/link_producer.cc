@@ -34,10 +34,12 @@ Result<> Link::State::CaptureExports() {
     auto told = CaptureAll(store, link.settings, options, link.state);
     if (!told) {
       if (IsStorageError(told.error().code)) return std::unexpected(told.error());
-      if (!link.stalled) Tell("export-refused", name, told.error().message, told.error().code);
-      link.stalled = told.error();
+      const bool news = !link.refused || link.refused->message != told.error().message;
+      if (news) Tell("export-refused", name, told.error().message, told.error().code);
+      link.refused = told.error();
       continue;
     }
+    link.refused.reset();
     link.captured += changes;
     if (*told) link.told_at = Now();
   }
@@ -241,7 +243,8 @@ Result<> Link::State::TakeReaderAck(const Ack& ack) {
 Result<> Link::State::SayCanary(ExportLink& link) {
   const Instant now = Now();
   if (link.told_at == Instant{}) link.told_at = now;
-  if (link.next == 0 || link.stalled || link.told_at + settings.canary_every > now) return {};
+  if (link.next == 0 || link.stalled || link.refused || link.told_at + settings.canary_every > now)
+    return {};
   DIRSYNC_TRY(state, LoadExport(store, link.settings, true));
   link.state = std::move(state);
   link.told_at = now;

@@ -30,9 +30,9 @@ InstanceReport ReportOf(const ExportLink& link) {
   report.captured = link.captured;
   report.outbox_batches = link.state.sequence - link.state.trimmed;
   report.canary_at = link.told_at;
-  if (link.stalled) {
-    report.problem = link.stalled->code;
-    report.problem_text = link.stalled->message.substr(0, 1024);
+  if (const auto& problem = link.stalled ? link.stalled : link.refused; problem) {
+    report.problem = problem->code;
+    report.problem_text = problem->message.substr(0, 1024);
   }
   return report;
 }

@@ -33,6 +33,7 @@ struct ExportLink {
   std::optional<Sequence> rewind;
   Instant retry_at{};
   std::optional<Error> stalled;
+  std::optional<Error> refused;  // why nothing new is captured; what is told is published
   std::set<std::string>
       readers;        // registered at the broker, folded; without those that take ranges
   Instant told_at{};  // of the last batch

@@ -47,6 +47,8 @@ void Broker::State::Warn(BrokerStep& step, const std::string& folded_site, std::
   std::string what = kind;
   what += ' ';
   what += stream;
+  // A refusal of one kind hides none of another: a gap is no conflict.
+  if (kind == "refused") what += text.substr(0, text.find(':'));
   const auto told = budget.told.find(what);
   if (told != budget.told.end() && told->second + kTellAgain > step.now) return;
   if (told == budget.told.end() && budget.told.size() >= kToldKept)

@@ -74,6 +74,8 @@ TEST_F(BrokerPublishTest, Outcomes_AreThoseOfTheLog) {
   EXPECT_EQ(stats.duplicates, 1U);
   EXPECT_THAT(stats.rejected,
               ElementsAre(std::pair(kGap, 1U), std::pair(kConflict, 1U), std::pair(kFenced, 1U)));
+  // Each is told: a gap hides no conflict.
+  EXPECT_EQ(Events("refused", "Site1"), 3U);
   EXPECT_EQ(Refusals("CONFLICT"), 1U);
   EXPECT_EQ(Events("new-epoch", "Site1"), 1U);
   EXPECT_EQ(Events("new-incarnation", "Site1"), 1U);
