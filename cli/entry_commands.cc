@@ -233,6 +233,20 @@ void AddContainerCommands(std::vector<CommandSpec>& commands) {
                     "dirsync container add Board --container Recipients"},
        .options = {{"--container", "C", "the container it goes into (default: the site)"}},
        .run = AddContainer});
+  commands.push_back({.path = "container rename",
+                      .arguments = "NAME NEW-NAME",
+                      .words_min = 2,
+                      .words_max = 2,
+                      .help = "another name; what is in it stays",
+                      .examples = {"dirsync container rename Board Directors"},
+                      .run = RenameEntry<kContainer>});
+  commands.push_back({.path = "container move",
+                      .arguments = "NAME CONTAINER",
+                      .words_min = 2,
+                      .words_max = 2,
+                      .help = "into another container, with what is in it",
+                      .examples = {"dirsync container move Board Other"},
+                      .run = MoveEntry<kContainer>});
   commands.push_back({.path = "container delete",
                       .arguments = "NAME…",
                       .words_min = 1,

@@ -32,6 +32,7 @@ std::string ProducerJson(const ProducerState& producer, const std::vector<Reader
       .Number("sequence", producer.sequence)
       .Number("mark", producer.mark)
       .Number("told", producer.rows)
+      .Text("sum", producer.sum.hex())
       .Raw("readers", list + "]")
       .Finish();
 }
@@ -46,6 +47,7 @@ std::string ReaderJson(const ReaderState& reader) {
       .Text("epoch", stream ? reader.cursor.epoch.ToString() : "")
       .Number("sequence", reader.cursor.sequence)
       .Number("entries", rows)
+      .Text("sum", stream ? reader.sum.hex() : "")
       .Text("fingerprint", reader.signer.is_zero() ? "" : Fingerprint(reader.signer))
       .Bool("suspect", reader.suspect.has_value())
       .Bool("full_copy_under_way", reader.full.has_value())

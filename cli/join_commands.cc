@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "proto/base/json_text.h"
 #include "proto/base/text.h"
+#include "proto/daemon/key_file.h"
 
 namespace dirsync::cli {
 namespace {
@@ -95,6 +96,31 @@ Result<int> KeysShow(Context& context, const Arguments&) {
   return 0;
 }
 
+// The key of connections; what a site signs with stays. Until the new one is known at the other end
+// a connection that stands goes on.
+Result<int> KeysRenew(Context& context, const Arguments&) {
+  DIRSYNC_TRY(path, context.StorePath());
+  const std::string file = path + "/keys/transport.key";
+  const bool broker = context.console().open_broker != nullptr || BrokerStore::IsThere(path);
+  if (!broker) {
+    DIRSYNC_TRY(store, context.OpenStore());
+    DIRSYNC_CHECK(TransportKeysOf(*store));
+  }
+  if (context.dry_run()) return 0;
+  DIRSYNC_CHECK(ReplaceKeyFile(file, context.world().Random(32)));
+  DIRSYNC_TRY(secret, ReadKeyFile(file, "the new key"));
+  DIRSYNC_TRY(keys, TransportKeysFrom(secret));
+  PrintKey(context, "transport", keys.public_key.hex(), "");
+  if (broker) {
+    context.Next(
+        "start the broker again; then `dirsync broker invite`, and at every site "
+        "`dirsync join INVITATION`");
+  } else {
+    context.Next("dirsync join INVITATION --replaces; then at the broker: dirsync sites approve");
+  }
+  return 0;
+}
+
 }  // namespace
 
 CommandGroup JoinCommands() {
@@ -120,6 +146,10 @@ CommandGroup JoinCommands() {
            .examples = {"dirsync keys show"},
            .run = KeysShow,
            .changes = false},
+          {.path = "keys renew",
+           .help = "another key for the connections of this site or broker",
+           .examples = {"dirsync keys renew"},
+           .run = KeysRenew},
       }};
 }
 

@@ -31,6 +31,13 @@ BrokerSession::BrokerSession(Store& store, SessionSettings settings,
       back_off_(kBackOffFirst) {}
 
 Result<> BrokerSession::Turn(Clock::time_point now) {
+  if (std::exchange(refused_, false)) {
+    const Clock::time_point at = greet_at_;
+    connection_.reset();
+    Lose(now);
+    greet_at_ = at;
+    if (IsDue(at, now)) BackOff(now);
+  }
   DIRSYNC_CHECK(FollowMembership(now));
   if (!membership_) return {};
   DIRSYNC_CHECK(TakeState(now));
@@ -90,7 +97,11 @@ void BrokerSession::Connect(const Membership& membership) {
   }
   if (std::exchange(why_not_, opened.error().message) != opened.error().message)
     tell_({"unreachable", "", opened.error().message, opened.error().code});
-  greet_at_ = Clock::now() + back_off_;
+  BackOff(Clock::now());
+}
+
+void BrokerSession::BackOff(Clock::time_point now) {
+  greet_at_ = now + back_off_;
   back_off_ = std::min(back_off_ * 2, kBackOffMost);
 }
 
@@ -108,6 +119,8 @@ Result<> BrokerSession::TakeState(Clock::time_point now) {
     }
     const bool was = connected_;
     Lose(now);
+    // A site that was given new keys, or was approved again, is let in with what it has now.
+    refused_ = refused_ || *state == ConnectionState::kRefused;
     if (was)
       tell_({"disconnected", "", "the connection to the broker is gone", ErrorCode::kUnreachable});
     if (!why.empty() && std::exchange(why_not_, why) != why)
@@ -138,10 +151,9 @@ Result<bool> BrokerSession::Receive(Clock::time_point now) {
   const LinkPhase after = link_.phase();
   if (before != after && after == LinkPhase::kOpen)
     tell_({"connected", "", "a session with the broker is open", ErrorCode::kAlreadyApplied});
-  if (before != after && (after == LinkPhase::kOffline || after == LinkPhase::kRefused)) {
-    greet_at_ = now + back_off_;
-    back_off_ = std::min(back_off_ * 2, kBackOffMost);
-  }
+  if (before != after && (after == LinkPhase::kOffline || after == LinkPhase::kRefused))
+    BackOff(now);
+  refused_ = refused_ || (before != after && after == LinkPhase::kRefused);
   return true;
 }
 

@@ -50,6 +50,7 @@ class BrokerSession {
   Result<> LookAtSilence(Clock::time_point now);
   Result<> SendResult(Result<std::vector<Message>> messages);
   void Lose(Clock::time_point now);
+  void BackOff(Clock::time_point now);
   void TellEvents();
   bool IsDue(Clock::time_point at, Clock::time_point now) const { return at <= now; }
 
@@ -61,7 +62,8 @@ class BrokerSession {
   std::optional<Membership> membership_;
   std::optional<std::uint64_t> seen_commits_;
   bool connected_ = false;
-  bool more_ = false;  // the last turn ended before everything was taken
+  bool refused_ = false;  // the connection is of no more use: another one reads the keys anew
+  bool more_ = false;     // the last turn ended before everything was taken
   std::string why_not_;
   Clock::time_point heard_{};      // of the broker, last
   Clock::time_point pinged_{};     // last

@@ -18,14 +18,14 @@ _dirsync() {
     '') choices='init load dump backup restore mailbox recipient container group list show instance run plan apply runs ack held quarantine file agent pause resume join keys organization broker sites status check events doctor log resync config help completion man version --store --json --dry-run --yes --help ' ;;
     mailbox) choices='add set rename move delete ' ;;
     recipient) choices='add set delete ' ;;
-    container) choices='add delete ' ;;
+    container) choices='add rename move delete ' ;;
     group) choices='add members delete ' ;;
     instance) choices='set show list delete ' ;;
     held) choices='list show approve reject ' ;;
     quarantine) choices='list show retry discard ' ;;
     file) choices='show verify ' ;;
     agent) choices='run ' ;;
-    keys) choices='show ' ;;
+    keys) choices='show renew ' ;;
     organization) choices='init ' ;;
     broker) choices='run invite stats streams readers ' ;;
     sites) choices='pending list approve refuse revoke remove add ' ;;
@@ -46,6 +46,8 @@ _dirsync() {
     'recipient set') choices='--target --display-name --given-name --surname --alias --address --attribute --hide --unhide --add --remove --remove-address --store --json --dry-run --yes --help' ;;
     'recipient delete') choices='--store --json --dry-run --yes --help' ;;
     'container add') choices='--container --store --json --dry-run --yes --help' ;;
+    'container rename') choices='--store --json --dry-run --yes --help' ;;
+    'container move') choices='--store --json --dry-run --yes --help' ;;
     'container delete') choices='--store --json --dry-run --yes --help' ;;
     'group add') choices='--member --display-name --given-name --surname --alias --address --attribute --hide --container --store --json --dry-run --yes --help' ;;
     'group members') choices='--add --remove --store --json --dry-run --yes --help' ;;
@@ -76,6 +78,7 @@ _dirsync() {
     resume | 'resume '*) choices='--store --json --dry-run --yes --help' ;;
     join | 'join '*) choices='--domains --replaces --wait --store --json --dry-run --yes --help' ;;
     'keys show') choices='--store --json --yes --help' ;;
+    'keys renew') choices='--store --json --dry-run --yes --help' ;;
     'organization init') choices='--store --json --dry-run --yes --help' ;;
     'broker run') choices='--config --listen --join-listen --public-address --public-join-address --page --store --json --yes --help' ;;
     'broker invite') choices='--store --json --yes --help' ;;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "proto/base/text.h"
@@ -75,6 +76,16 @@ Result<> WriteKeyFile(const std::string& path, std::string_view bytes) {
     unlink(path.c_str());
     return Failed("write key", path, failed);
   }
+  return SyncFolder(path);
+}
+
+Result<> ReplaceKeyFile(const std::string& path, std::string_view bytes) {
+  if (!HasKeyFile(path))
+    return Fail(ErrorCode::kNotFound, "replace key " + Printable(path) + ": there is none");
+  const std::string fresh = path + ".new";
+  unlink(fresh.c_str());  // of an attempt that was cut off
+  DIRSYNC_CHECK(WriteKeyFile(fresh, bytes));
+  if (rename(fresh.c_str(), path.c_str()) != 0) return Failed("replace key", path, errno);
   return SyncFolder(path);
 }
 

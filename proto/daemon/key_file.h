@@ -15,6 +15,9 @@ Result<std::string> ReadKeyFile(const std::string& path, std::string_view what,
 // Made with mode 0600 and synced, folder too. Errors: kExists (a key is never written over), kIo,
 // kDiskFull.
 Result<> WriteKeyFile(const std::string& path, std::string_view bytes);
+// Another one in its place, by a rename: at any time one of the two is there whole. Errors: of
+// WriteKeyFile; kNotFound: none was there.
+Result<> ReplaceKeyFile(const std::string& path, std::string_view bytes);
 bool HasKeyFile(const std::string& path);
 
 }  // namespace dirsync
