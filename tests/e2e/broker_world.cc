@@ -26,11 +26,13 @@ std::string ReadAll(const std::string& path) {
 }
 
 [[noreturn]] void Become(const std::vector<std::string>& arguments, const std::string& folder,
-                         const std::string& kill_at, unsigned descriptors) {
+                         const std::string& kill_at, unsigned descriptors,
+                         std::vector<std::string> environment) {
   dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
   dup2(open((folder + "/out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
   dup2(open((folder + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600), STDERR_FILENO);
   if (!kill_at.empty()) setenv("DIRSYNC_KILL_AT", kill_at.c_str(), 1);
+  for (std::string& value : environment) putenv(value.data());
   if (descriptors != 0) {
     const rlimit bound{descriptors, descriptors};
     setrlimit(RLIMIT_NOFILE, &bound);
@@ -45,7 +47,7 @@ std::string ReadAll(const std::string& path) {
 }  // namespace
 
 RunningBroker::RunningBroker(std::string folder, std::string kill_at, unsigned descriptors,
-                             std::vector<std::string> more)
+                             std::vector<std::string> more, std::vector<std::string> environment)
     : folder_(std::move(folder)) {
   std::vector<std::string> arguments = {DIRSYNC_PROGRAM,
                                         "broker",
@@ -61,7 +63,7 @@ RunningBroker::RunningBroker(std::string folder, std::string kill_at, unsigned d
   arguments.insert(arguments.end(), more.begin(), more.end());
   std::filesystem::remove(folder_ + "/out");
   pid_ = fork();
-  if (pid_ == 0) Become(arguments, folder_, kill_at, descriptors);
+  if (pid_ == 0) Become(arguments, folder_, kill_at, descriptors, std::move(environment));
   const auto deadline = steady_clock::now() + kPatience;
   while (address_.empty() && IsRunning() && steady_clock::now() < deadline) {
     const std::string said = ReadAll(folder_ + "/out");
@@ -113,19 +115,19 @@ TransportKeyPair SiteClient::KeysOf(const std::string& site) {
   return *TransportKeysFrom(DigestOf("transport key of " + site).view());
 }
 
-SiteClient::SiteClient(const RunningBroker& broker, const TransportKey& broker_key,
+SiteClient::SiteClient(const std::string& address, const TransportKey& broker_key,
                        const std::string& site)
     : site_(site) {
   ConnectionSettings settings;
-  settings.address = broker.address();
+  settings.address = address;
   settings.broker_key = broker_key;
   settings.keys = KeysOf(site);
   settings.message_bytes_max = limits::kMessageBytes;
   connection_ = *Connection::Open(settings);
 }
 
-bool SiteClient::Send(const Message& message) {
-  const auto deadline = steady_clock::now() + kPatience;
+bool SiteClient::Send(const Message& message, std::chrono::milliseconds patience) {
+  const auto deadline = steady_clock::now() + patience;
   while (steady_clock::now() < deadline) {
     if (connection_->Send(message)) return true;
     pollfd item{connection_->monitor_descriptor(), POLLIN, 0};
@@ -150,14 +152,14 @@ std::optional<Message> SiteClient::Next(std::chrono::milliseconds patience) {
   return std::nullopt;
 }
 
-std::optional<Welcome> SiteClient::Greet(const Nonce& nonce) {
+std::optional<Welcome> SiteClient::Greet(const Nonce& nonce, std::chrono::milliseconds patience) {
   Hello hello;
   hello.organization = "Testorg";
   hello.site = site_;
   hello.program = "test";
   hello.nonce = nonce;
-  if (!Send(hello)) return std::nullopt;
-  return Await<Welcome>();
+  if (!Send(hello, patience)) return std::nullopt;
+  return Await<Welcome>(patience);
 }
 
 void BrokerWorld::SetUp() {

@@ -20,9 +20,11 @@ inline constexpr std::chrono::milliseconds kPatience{20'000};
 // Runs `dirsync broker run`. Its log and what it says go to files beside the store.
 class RunningBroker {
  public:
-  // `limits`: soft bounds of descriptors; 0 = as they are. `kill_at`: "NAME:COUNT", or empty.
+  // `descriptors`: soft bound of them; 0 = as it is. `kill_at`: "NAME:COUNT", or empty. `more`:
+  // further arguments; `environment`: "NAME=VALUE", besides our own.
   explicit RunningBroker(std::string folder, std::string kill_at = "", unsigned descriptors = 0,
-                         std::vector<std::string> more = {});
+                         std::vector<std::string> more = {},
+                         std::vector<std::string> environment = {});
   ~RunningBroker();  // kills it
   RunningBroker(const RunningBroker&) = delete;
   RunningBroker& operator=(const RunningBroker&) = delete;
@@ -49,10 +51,14 @@ class RunningBroker {
 // One site's connection, greeted.
 class SiteClient {
  public:
-  SiteClient(const RunningBroker& broker, const TransportKey& broker_key, const std::string& site);
-  // Says HELLO until WELCOME comes.
-  std::optional<Welcome> Greet(const Nonce& nonce = {});
-  bool Send(const Message& message);
+  SiteClient(const RunningBroker& broker, const TransportKey& broker_key, const std::string& site)
+      : SiteClient(broker.address(), broker_key, site) {}
+  SiteClient(const std::string& address, const TransportKey& broker_key, const std::string& site);
+  // Says HELLO and waits for WELCOME.
+  std::optional<Welcome> Greet(const Nonce& nonce = {},
+                               std::chrono::milliseconds patience = kPatience);
+  // false: it could not be sent in time.
+  bool Send(const Message& message, std::chrono::milliseconds patience = kPatience);
   // The next message of a kind; others are dropped. nullopt: none in time.
   template <class M>
   std::optional<M> Await(std::chrono::milliseconds deadline = kPatience) {

@@ -27,6 +27,7 @@ void Server::Start(std::uint64_t dies_at) {
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   if (dies_at != 0) setenv("DIRSYNC_KILL_AT", ("*:" + std::to_string(dies_at)).c_str(), 1);
+  for (std::string& value : environment_) putenv(value.data());
   std::vector<char*> argv;
   for (const std::string& argument : arguments_)
     argv.push_back(const_cast<char*>(argument.c_str()));
@@ -54,6 +55,10 @@ void Server::Kill() {
   int status = 0;
   waitpid(pid_, &status, 0);
   Reap(status);
+}
+
+void Server::Signal(int signal) {
+  if (pid_ > 0) ::kill(pid_, signal);
 }
 
 int Server::Terminate() {

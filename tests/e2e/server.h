@@ -22,17 +22,23 @@ class Server {
   int pid() const { return pid_; }  // -1: not running
   // Looks without waiting.
   bool running();
-  void Kill();      // SIGKILL, and waits
+  void Kill();  // SIGKILL, and waits
+  void Signal(int signal);
+  pid_t pid() const { return pid_; }  // -1: none
   int Terminate();  // SIGTERM, and waits; the exit status, -1 if a signal ended it
   // How often a process was ended by SIGKILL, from outside or at a point of death.
   std::uint64_t deaths() const { return deaths_; }
   void set_arguments(std::vector<std::string> arguments) { arguments_ = std::move(arguments); }
+  const std::vector<std::string>& arguments() const { return arguments_; }
+  // "NAME=VALUE", for processes started from now on, besides our own environment.
+  void set_environment(std::vector<std::string> values) { environment_ = std::move(values); }
   // The log from where the process now running began to write it.
   std::string LogOfThisRun() const;
 
  private:
   void Reap(int status);
   std::vector<std::string> arguments_;
+  std::vector<std::string> environment_;
   std::string log_;
   pid_t pid_ = -1;
   std::uint64_t deaths_ = 0;
