@@ -13,6 +13,8 @@ constexpr std::uint32_t kHandshakeMs = 10'000;
 }  // namespace
 
 struct Connection::State {
+  ~State() { net::Unwatch(socket); }
+
   zmq::context_t context;
   zmq::socket_t socket;
   zmq::socket_t monitor;

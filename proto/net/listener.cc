@@ -22,11 +22,7 @@ constexpr std::size_t kRefusalsKept = 4096;
 
 enum class Greeting : std::uint8_t { kAccepted, kRefused, kNoAnswer };
 
-// How the listener at `address` greets `client`.
-Greeting Greet(zmq::context_t& context, zmq::socket_t& client, const std::string& address,
-               const std::string& name) {
-  zmq::socket_t monitor = net::Watch(context, client, name, net::kAllEvents);
-  client.connect(address);
+Greeting WaitFor(zmq::socket_t& monitor) {
   const auto deadline = std::chrono::steady_clock::now() + kSelfTest;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -40,6 +36,16 @@ Greeting Greet(zmq::context_t& context, zmq::socket_t& client, const std::string
         return Greeting::kRefused;
     }
   }
+}
+
+// How the listener at `address` greets `client`.
+Greeting Greet(zmq::context_t& context, zmq::socket_t& client, const std::string& address,
+               const std::string& name) {
+  zmq::socket_t monitor = net::Watch(context, client, name, net::kAllEvents);
+  client.connect(address);
+  const Greeting greeting = WaitFor(monitor);
+  net::Unwatch(client);
+  return greeting;
 }
 
 std::unexpected<Error> NotSafe(const std::string& what) {
@@ -170,7 +176,7 @@ void Listener::State::Forget(std::uint64_t session) {
 }
 
 Listener::Listener(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Listener::~Listener() = default;
+Listener::~Listener() { net::Unwatch(state_->socket); }
 
 Result<std::unique_ptr<Listener>> Listener::Bind(ListenerContext& context,
                                                  const ListenerSettings& settings,

@@ -99,6 +99,11 @@ zmq::socket_t Watch(zmq::context_t& context, zmq::socket_t& socket, const std::s
   return monitor;
 }
 
+void Unwatch(zmq::socket_t& socket) {
+  if (socket.handle() != nullptr)
+    static_cast<void>(zmq_socket_monitor(socket.handle(), nullptr, 0));
+}
+
 std::optional<SocketEvent> TakeEvent(zmq::socket_t& monitor) {
   auto frames = ReceiveFrames(monitor);
   if (!frames || (*frames)[0].size() < 6) return std::nullopt;

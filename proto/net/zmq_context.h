@@ -39,6 +39,9 @@ inline constexpr int kAllEvents =
 // Begins to watch `socket`; the returned one receives its `events`.
 zmq::socket_t Watch(zmq::context_t& context, zmq::socket_t& socket, const std::string& name,
                     int events);
+// Ends it. Before the socket that Watch returned is closed: ZeroMQ's own thread, which serves all
+// connections, would wait for ever for somebody to take the next event.
+void Unwatch(zmq::socket_t& socket);
 // The next event; nullopt: none now.
 std::optional<SocketEvent> TakeEvent(zmq::socket_t& monitor);
 // For logs and counters: "auth", "protocol", "no-detail"; empty: no refused handshake.
