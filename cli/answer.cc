@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 #include "cli/serving.h"
+#include "proto/trust/membership.h"
 
 namespace dirsync::cli {
 
@@ -22,6 +23,23 @@ Console ConsoleOf(CommandCall& call, const std::function<bool()>& interrupted) {
           .interrupted = interrupted};
 }
 
+AgentStanding StandingOf(AgentControl& agent) {
+  AgentStanding standing;
+  standing.site = agent.store().profile().site;
+  standing.connected = agent.link().phase() == LinkPhase::kOpen;
+  if (!standing.connected) standing.reason = agent.link().reason();
+  standing.report = agent.link().Report();
+  standing.now = agent.store().world().Now();
+  return standing;
+}
+
+// Empty before the site has joined an organisation: then its links are as its store has them.
+Serving ServingOf(AgentControl& agent) {
+  const auto membership = LoadMembership(agent.store().storage());
+  if (!membership || !*membership) return {};
+  return {.broker = {}, .agent = [&agent] { return StandingOf(agent); }, .log = {}};
+}
+
 }  // namespace
 
 void AnswerCall(AgentControl& agent, CommandCall& call, const std::function<bool()>& stop) {
@@ -30,6 +48,8 @@ void AnswerCall(AgentControl& agent, CommandCall& call, const std::function<bool
   Console console = ConsoleOf(call, interrupted);
   console.open_store = &store;
   console.agent = &agent;
+  const Serving serving = ServingOf(agent);
+  console.serving = &serving;
   store.set_interrupted(interrupted);
   const int status = RunCommand(store.world(), console, call.request().words);
   store.set_interrupted({});

@@ -53,6 +53,25 @@ Result<AgentStanding> StandingOf(Context& context, Store& store) {
   return standing;
 }
 
+// Of the agent that answers, with what its session does not carry as the store has it; else all
+// is as the store has it.
+Result<AgentStanding> StandingOfSite(Context& context) {
+  const Serving* serving = context.console().serving;
+  const bool live = serving != nullptr && serving->agent;
+  if (live && context.console().open_store == nullptr) return serving->agent();
+  DIRSYNC_TRY(store, context.OpenStore());
+  DIRSYNC_TRY(read, StandingOf(context, *store));
+  if (!live) return read;
+  AgentStanding standing = serving->agent();
+  for (InstanceReport& report : read.report.instances) {
+    const bool carried = std::ranges::any_of(standing.report.instances, [&](const auto& other) {
+      return other.instance == report.instance && other.exports == report.exports;
+    });
+    if (!carried) standing.by_files.push_back(std::move(report));
+  }
+  return standing;
+}
+
 }  // namespace
 
 Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) {
@@ -75,15 +94,8 @@ Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) 
     view.running = false;
     return view;
   }
-  AgentStanding standing;
-  if (serving != nullptr && serving->agent) {
-    standing = serving->agent();
-  } else {
-    DIRSYNC_TRY(store, context.OpenStore());
-    DIRSYNC_TRY(read, StandingOf(context, *store));
-    standing = std::move(read);
-    view.running = false;
-  }
+  DIRSYNC_TRY(standing, StandingOfSite(context));
+  view.running = context.console().open_store != nullptr || (serving != nullptr && serving->agent);
   view.overview = DeriveLinks(standing, thresholds);
   view.here = standing.site;
   view.now = standing.now;
@@ -118,6 +130,16 @@ std::vector<const LinkView*> WorstLinks(const LinkOverview& overview) {
     return a->state > b->state;
   });
   return links;
+}
+
+void PrintLinks(Context& context, const DutyView& view) {
+  Table table(context.out(), {"LINK", "STATE", "CANARY", "BATCHES", "DELETES", "WHY"},
+              context.width(), context.out_colours());
+  for (const LinkView* link : WorstLinks(view.overview))
+    table.Add({PairOf(*link), std::string(LinkStateName(link->state)),
+               AgoText(link->canary, view.now), Grouped(link->batches_waiting),
+               Grouped(link->deletes_waiting), link->reason});
+  table.Finish();
 }
 
 void PrintNext(Context& context, const LinkOverview& overview, const std::string& here) {

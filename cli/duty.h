@@ -29,6 +29,8 @@ std::string PairOf(const LinkView& view);
 std::string AgoText(Instant time, Instant now);
 // Links from the worst down.
 std::vector<const LinkView*> WorstLinks(const LinkOverview& overview);
+// A table of all links, the worst first.
+void PrintLinks(Context& context, const DutyView& view);
 // "  next: dirsync held list (at Site2)" on stderr, if there is something to do.
 void PrintNext(Context& context, const LinkOverview& overview, const std::string& here);
 

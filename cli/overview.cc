@@ -5,6 +5,7 @@
 #include "agent/core/review.h"
 #include "agent/directory/entry_record.h"
 #include "agent/service/run.h"
+#include "cli/duty.h"
 #include "cli/instance_view.h"
 #include "cli/json.h"
 #include "cli/runner.h"
@@ -137,6 +138,23 @@ void PrintJson(Context& context, const Store& store, const Standing& standing) {
                 << '\n';
 }
 
+// How the links stand, while an agent in a session knows, and what to do about the worst of them.
+Result<int> PrintStanding(Context& context, const Standing& standing) {
+  const Serving* serving = context.console().serving;
+  if (serving == nullptr || !serving->agent) {
+    context.Next(NextCommand(standing));
+    return 0;
+  }
+  DIRSYNC_TRY(view, LookAround(context));
+  context.out() << Printable(view.overview.sentence, 600) << '\n';
+  PrintLinks(context, view);
+  if (view.overview.command.empty())
+    context.Next("dirsync status");
+  else
+    PrintNext(context, view.overview, view.here);
+  return 0;
+}
+
 }  // namespace
 
 Result<int> PrintOverview(Context& context) {
@@ -181,8 +199,7 @@ Result<int> PrintOverview(Context& context) {
                run == nullptr ? "never" : FormatTime(run->time), did});
   }
   table.Finish();
-  context.Next(NextCommand(standing));
-  return 0;
+  return PrintStanding(context, standing);
 }
 
 }  // namespace dirsync::cli

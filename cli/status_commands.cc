@@ -49,13 +49,7 @@ Result<int> Status(Context& context, const Arguments&) {
                 << Coloured(Printable(view.overview.sentence, 600),
                             ColourOf(view.overview.severity), context.out_colours())
                 << '\n';
-  Table table(context.out(), {"LINK", "STATE", "CANARY", "BATCHES", "DELETES", "WHY"},
-              context.width(), context.out_colours());
-  for (const LinkView* link : WorstLinks(view.overview))
-    table.Add({PairOf(*link), std::string(LinkStateName(link->state)),
-               AgoText(link->canary, view.now), Grouped(link->batches_waiting),
-               Grouped(link->deletes_waiting), link->reason});
-  table.Finish();
+  PrintLinks(context, view);
   if (!view.running)
     context.Note("no process has this store open: links are as the store has them");
   PrintNext(context, view.overview, view.here);

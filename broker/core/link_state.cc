@@ -244,28 +244,39 @@ LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresho
   return overview;
 }
 
+namespace {
+
+// `session`: the instance is carried by the broker, so that a session must be open.
+LinkView ViewOf(const AgentStanding& standing, const InstanceReport& report, bool session,
+                const LinkThresholds& thresholds) {
+  LinkFacts facts;
+  facts.stream = report.stream;
+  facts.now = standing.now;
+  facts.canary = report.canary_at;
+  LinkEnd& here = report.exports ? facts.producer : facts.reader;
+  here.site = standing.site;
+  here.online = !session || standing.connected;
+  here.report = report;
+  if (session && standing.reason.code != ErrorCode::kAlreadyApplied &&
+      report.problem == ErrorCode::kAlreadyApplied) {
+    here.report->problem = standing.reason.code;
+    here.report->problem_text = standing.reason.message;
+  }
+  if (report.exports) facts.lag_batches = report.outbox_batches;
+  if (!report.exports) facts.producer.site = report.stream.site;
+  LinkView view = JudgeLink(facts, thresholds);
+  view.instance = report.instance;
+  return view;
+}
+
+}  // namespace
+
 LinkOverview DeriveLinks(const AgentStanding& standing, const LinkThresholds& thresholds) {
   LinkOverview overview;
-  for (const InstanceReport& report : standing.report.instances) {
-    LinkFacts facts;
-    facts.stream = report.stream;
-    facts.now = standing.now;
-    facts.canary = report.canary_at;
-    LinkEnd& here = report.exports ? facts.producer : facts.reader;
-    here.site = standing.site;
-    here.online = standing.connected;
-    here.report = report;
-    if (standing.reason.code != ErrorCode::kAlreadyApplied &&
-        report.problem == ErrorCode::kAlreadyApplied) {
-      here.report->problem = standing.reason.code;
-      here.report->problem_text = standing.reason.message;
-    }
-    if (report.exports) facts.lag_batches = report.outbox_batches;
-    if (!report.exports) facts.producer.site = report.stream.site;
-    LinkView view = JudgeLink(facts, thresholds);
-    view.instance = report.instance;
-    overview.links.push_back(std::move(view));
-  }
+  for (const InstanceReport& report : standing.report.instances)
+    overview.links.push_back(ViewOf(standing, report, true, thresholds));
+  for (const InstanceReport& report : standing.by_files)
+    overview.links.push_back(ViewOf(standing, report, false, thresholds));
   ChooseWorst(overview);
   if (overview.worst) {
     SayWorst(overview);

@@ -88,6 +88,7 @@ struct AgentStanding {
   bool connected = false;
   Error reason{ErrorCode::kAlreadyApplied, "", ""};
   AgentReport report;
+  std::vector<InstanceReport> by_files;  // instances that need no session
   Instant now{};
 };
 LinkOverview DeriveLinks(const AgentStanding& standing, const LinkThresholds& thresholds = {});

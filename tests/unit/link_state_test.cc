@@ -281,6 +281,21 @@ TEST(AgentLinks, ImportsAndExportsAsTheSiteSeesThem) {
   EXPECT_EQ(overview.sentence, "Site1 to Site2 is held: 1 delete waits for a person at Site2");
 }
 
+TEST(AgentLinks, WhatFilesCarryNeedsNoSession) {
+  AgentStanding standing;
+  standing.site = "Site2";
+  standing.now = kNow;
+  standing.reason = {ErrorCode::kNotPermitted, "revoked", ""};
+  standing.report.instances = {Report("IN", false)};
+  standing.by_files = {Report("DISK", false)};
+  standing.by_files[0].held = 1;
+  const LinkOverview overview = DeriveLinks(standing);
+  ASSERT_EQ(overview.links.size(), 2U);
+  EXPECT_EQ(overview.links[0].state, LinkState::kRefused);
+  EXPECT_EQ(overview.links[1].instance, "DISK");
+  EXPECT_EQ(overview.links[1].state, LinkState::kHeld);
+}
+
 TEST(AgentLinks, WithoutASessionTheReasonIsSaid) {
   AgentStanding standing;
   standing.site = "Site2";
