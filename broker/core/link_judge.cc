@@ -35,6 +35,12 @@ std::string InstanceOf(const LinkEnd& end) {
   return end.report ? ShellWord(end.report->instance) : "INSTANCE";
 }
 
+// Typed at the producer; ended by comparing sums.
+std::string ResyncOf(const LinkFacts& facts) {
+  return "dirsync resync run --site " + ShellWord(facts.producer.site) + " --full --to " +
+         ShellWord(facts.reader.site);
+}
+
 std::string ProblemText(const LinkEnd& end) {
   const ErrorInfo& info = InfoOf(end.report->problem);
   std::string text = Named(end.site) + " says " + std::string(info.text);
@@ -78,7 +84,7 @@ Ruling Diverged(const LinkFacts& facts, const LinkThresholds&) {
                 ? "; they were never found equal"
                 : "; last equal " + DurationText(facts.now - report->sums_equal_at) + " ago";
   return Verdict{LinkState::kDiverged, Severity::kCritical, reason,
-                 "dirsync resync plan " + InstanceOf(facts.reader), facts.reader.site};
+                 ResyncOf(facts), facts.producer.site};
 }
 
 Ruling Held(const LinkFacts& facts, const LinkThresholds&) {
@@ -128,7 +134,7 @@ Ruling Restored(const LinkFacts& facts, const LinkThresholds&) {
                    Named(end->site) + " was put back from a copy " +
                        DurationText(facts.now - end->restored) +
                        " ago; no delete is applied until both sides are found equal",
-                   "dirsync resync plan " + InstanceOf(facts.reader), facts.reader.site};
+                   ResyncOf(facts), facts.producer.site};
   }
   return std::nullopt;
 }

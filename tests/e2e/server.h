@@ -19,7 +19,6 @@ class Server {
 
   // `dies_at`: at the nth point of death (DIRSYNC_KILL_AT=*:n); 0 = not. REQUIRES !running().
   void Start(std::uint64_t dies_at = 0);
-  int pid() const { return pid_; }  // -1: not running
   // Looks without waiting.
   bool running();
   void Kill();  // SIGKILL, and waits

@@ -236,7 +236,7 @@ TEST(Overview, TheWorstLinkIsNamedWithItsCommand) {
   EXPECT_EQ(overview.worst, 1U);
   EXPECT_EQ(overview.severity, Severity::kCritical);
   EXPECT_THAT(overview.sentence, HasSubstr("Site1 to Site2 is diverged: sums differ"));
-  EXPECT_EQ(overview.command, "dirsync resync plan INSTANCE2");
+  EXPECT_EQ(overview.command, "dirsync resync run --site Site1 --full --to Site2");
 }
 
 TEST(Overview, TheBrokersOwnTroubleComesFirst) {
