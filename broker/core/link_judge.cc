@@ -83,8 +83,8 @@ Ruling Diverged(const LinkFacts& facts, const LinkThresholds&) {
   reason += report->sums_equal_at == Instant{}
                 ? "; they were never found equal"
                 : "; last equal " + DurationText(facts.now - report->sums_equal_at) + " ago";
-  return Verdict{LinkState::kDiverged, Severity::kCritical, reason,
-                 ResyncOf(facts), facts.producer.site};
+  return Verdict{LinkState::kDiverged, Severity::kCritical, reason, ResyncOf(facts),
+                 facts.producer.site};
 }
 
 Ruling Held(const LinkFacts& facts, const LinkThresholds&) {
