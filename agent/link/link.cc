@@ -10,6 +10,7 @@ namespace dirsync {
 namespace {
 
 constexpr std::size_t kEventsKept = 1000;
+constexpr std::size_t kDeferredMost = 64;
 constexpr Duration kGreetAgain = std::chrono::seconds(10);
 
 }  // namespace
@@ -84,7 +85,22 @@ Result<std::vector<Message>> Link::Handle(const Message& message) {
   return state.Take(state.Dispatch(message));
 }
 
+// Between HELLO and WELCOME comes what the broker said in the session before. Its answers mean
+// nothing any more: a SUBSCRIBED that were believed would never be said again. And until WELCOME is
+// stored nothing may be said: the broker would take it for a sign that it has been.
+bool Link::State::WaitsForWelcome(const Message& message) {
+  if (phase != LinkPhase::kGreeting) return false;
+  const bool asks =
+      std::holds_alternative<GetRange>(message) || std::holds_alternative<AdminRequest>(message);
+  if (asks && deferred.size() < kDeferredMost) deferred.push_back(message);
+  return asks || std::holds_alternative<Streams>(message) ||
+         std::holds_alternative<Subscribed>(message) || std::holds_alternative<Deliver>(message) ||
+         std::holds_alternative<Published>(message) ||
+         std::holds_alternative<dirsync::Range>(message) || std::holds_alternative<Nack>(message);
+}
+
 Result<> Link::State::Dispatch(const Message& message) {
+  if (WaitsForWelcome(message)) return {};
   if (const auto* m = std::get_if<Deliver>(&message)) return TakeDeliver(*m);
   if (const auto* m = std::get_if<Published>(&message)) return TakePublished(*m);
   if (const auto* m = std::get_if<Ack>(&message)) return TakeReaderAck(*m);
@@ -172,6 +188,7 @@ void Link::Lost() {
 // A new greeting begins everything anew at the broker: subscriptions, credit, what is answered.
 void Link::State::Forget() {
   streams.clear();
+  deferred.clear();
   for (auto& [name, link] : exports) {
     link.next = 0;
     link.awaiting.clear();

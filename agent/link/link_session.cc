@@ -34,6 +34,7 @@ Result<> Link::State::Greet() {
     if (link.state.sequence > 0)
       hello.produced.push_back({link.state.name, link.state.position(), link.state.trimmed + 1});
   }
+  hello.greeting = ++greeting;
   greet_again = false;
   greet_now = false;
   greeted_at = Now();
@@ -42,7 +43,7 @@ Result<> Link::State::Greet() {
 }
 
 Result<> Link::State::TakeWelcome(const Welcome& welcome) {
-  if (phase != LinkPhase::kGreeting) return {};
+  if (phase != LinkPhase::kGreeting || welcome.greeting != greeting) return {};
   phase = LinkPhase::kOpen;
   reason = {ErrorCode::kAlreadyApplied, "", ""};
   window_bytes = welcome.window_bytes;
@@ -68,6 +69,7 @@ Result<> Link::State::TakeWelcome(const Welcome& welcome) {
   }));
   DIRSYNC_CHECK(CaptureExports());
   for (auto& [name, link] : exports) DIRSYNC_CHECK(PublishWaiting(link));
+  for (const Message& message : std::exchange(deferred, {})) DIRSYNC_CHECK(Dispatch(message));
   return {};
 }
 

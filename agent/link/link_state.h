@@ -88,6 +88,7 @@ struct Link::State {
   // link.cc
   Result<> Refresh();
   Result<> Dispatch(const Message& message);
+  bool WaitsForWelcome(const Message& message);
   void Forget();
   void Say(Message message);
   void Tell(std::string kind, const std::string& instance, std::string text,
@@ -162,8 +163,10 @@ struct Link::State {
   Instant said_at{};
   Instant reported_at{};
   Instant greeted_at{};
-  bool greet_again = false;  // something was found that only WELCOME can clear up
-  bool greet_now = false;    // an export was made or resumed: where its log stands, WELCOME says
+  std::uint32_t greeting = 0;     // which HELLO was the last; its WELCOME says so
+  std::vector<Message> deferred;  // asked of us while we greet: answered once we may speak
+  bool greet_again = false;       // something was found that only WELCOME can clear up
+  bool greet_now = false;  // an export was made or resumed: where its log stands, WELCOME says
   std::uint64_t next_request = 1;
   std::vector<Message> out;
   std::vector<LinkEvent> events;

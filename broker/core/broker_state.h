@@ -129,7 +129,7 @@ struct Broker::State {
   Result<bool> JudgeNonce(BrokerStep& step, const std::string& folded, const Nonce& nonce,
                           bool beside, const Nonce& fresh);
   Result<> Confirm(BrokerStep& step, BrokerSession& session);
-  void SayWelcome(BrokerStep& step, SessionId id, const std::string& folded, const Nonce& nonce,
+  void SayWelcome(BrokerStep& step, SessionId id, const Hello& hello, const Nonce& nonce,
                   bool restored) const;
 
   // announcing.cc

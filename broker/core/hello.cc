@@ -64,7 +64,7 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   site.since = step.now;
   site.program = Printable(hello.program, kProgramBytes);
   ++site.sessions;
-  SayWelcome(step, id, folded, fresh, !current);
+  SayWelcome(step, id, hello, fresh, !current);
   DIRSYNC_CHECK(SayRoster(step, id));
   SayStreams(step, session);
   NewsOf(folded);
@@ -108,9 +108,11 @@ Result<> Broker::State::Confirm(BrokerStep& step, BrokerSession& session) {
 }
 
 // Readers that find no room in WELCOME are told as ACKs behind it.
-void Broker::State::SayWelcome(BrokerStep& step, SessionId id, const std::string& folded,
+void Broker::State::SayWelcome(BrokerStep& step, SessionId id, const Hello& hello,
                                const Nonce& nonce, bool restored) const {
+  const std::string folded = FoldName(hello.site);
   Welcome welcome;
+  welcome.greeting = hello.greeting;
   welcome.version = kProtocolMax;
   welcome.nonce = nonce;
   welcome.restored = restored;

@@ -30,6 +30,7 @@ void Fill(const Hello& message, wire::Hello& out) {
   out.set_site(message.site);
   out.set_program(message.program);
   FillId(message.nonce, out.mutable_nonce());
+  out.set_greeting(message.greeting);
   for (const Hello::Produced& produced : message.produced) {
     wire::Produced& row = *out.add_produced();
     Fill(produced.stream, *row.mutable_stream());
@@ -41,6 +42,7 @@ void Fill(const Hello& message, wire::Hello& out) {
 bool Parse(const wire::Hello& in, Hello& message) {
   message.version_min = in.version_min();
   message.version_max = in.version_max();
+  message.greeting = in.greeting();
   if (in.produced_size() > kStreamsMax) return false;
   for (const wire::Produced& row : in.produced()) {
     Hello::Produced& produced = message.produced.emplace_back();
@@ -61,6 +63,7 @@ void Fill(const Welcome& message, wire::Welcome& out) {
   out.set_message_bytes_max(message.message_bytes_max);
   out.set_window_bytes(message.window_bytes);
   out.set_heartbeat_seconds(message.heartbeat_seconds);
+  out.set_greeting(message.greeting);
   for (const Welcome::Log& log : message.produced) {
     wire::ProducedLog& row = *out.add_produced();
     Fill(log.stream, *row.mutable_stream());
@@ -77,6 +80,7 @@ bool Parse(const wire::Welcome& in, Welcome& message) {
   message.message_bytes_max = in.message_bytes_max();
   message.window_bytes = in.window_bytes();
   message.heartbeat_seconds = in.heartbeat_seconds();
+  message.greeting = in.greeting();
   if (in.produced_size() > kStreamsMax) return false;
   for (const wire::ProducedLog& row : in.produced()) {
     Welcome::Log& log = message.produced.emplace_back();

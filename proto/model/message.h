@@ -38,6 +38,9 @@ struct Hello {
   std::string program;  // "dirsync 0.2.0 on server1", for people
   // From the last WELCOME whose nonce was stored; zero = never had one (R18).
   Nonce nonce;
+  // Which of this connection's greetings: WELCOME says it again, so that the answer to one that was
+  // given up is not taken for that to the next.
+  std::uint32_t greeting = 0;
   struct Produced {
     StreamName stream;
     Position position;   // of the last batch; sequence 0 = START not yet written
@@ -66,6 +69,7 @@ struct Welcome {
   std::uint64_t message_bytes_max = 0;  // of header and payload
   std::uint64_t window_bytes = 0;       // unanswered PUBLISH payloads at one time
   std::uint32_t heartbeat_seconds = 0;
+  std::uint32_t greeting = 0;  // of the HELLO that this answers
   struct Log {
     StreamName stream;
     IncarnationId incarnation;

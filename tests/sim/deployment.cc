@@ -288,6 +288,16 @@ void Deployment::ChangeScope(Site& site) {
   });
 }
 
+void Deployment::Pause(Site& site, bool paused) {
+  (void)site.store->Write([&](storage::Transaction& transaction) -> Result<> {
+    DIRSYNC_TRY(settings, LoadInstance(transaction, "PEOPLE"));
+    settings.paused = paused;
+    StoreInstance(transaction, settings);
+    trace.push_back(site.name + (paused ? " paused" : " resumed"));
+    return {};
+  });
+}
+
 void Deployment::ApproveAll(Site& site) {
   for (const Site& from : sites_)
     for (const InstanceSettings& settings : ImportsFrom(site, from.name))

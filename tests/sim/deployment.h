@@ -54,7 +54,8 @@ class Deployment {
   void Deliver(std::size_t to, const Carried& file);  // from the bag
   void DeliverMangled(std::size_t to, const Carried& file);
   void ChangeScope(Site& site);
-  void Review(Site& site);  // approves or rejects held deletes, retries quarantine
+  void Pause(Site& site, bool paused);  // its export
+  void Review(Site& site);              // approves or rejects held deletes, retries quarantine
   void Backup(Site& site);
   void Restore(Site& site, bool silent);  // silent: nobody said so (a machine image)
   std::vector<Carried>& bag() { return bag_; }

@@ -24,10 +24,14 @@ struct Totals {
   Network::Counts wire;
 };
 
+// Lower seeds are kept ones, found before instances paused: their schedules stay what they were.
+constexpr std::uint64_t kPausesFrom = 10'000;
+
 class Schedule {
  public:
   Schedule(std::uint64_t seed, Totals& totals)
       : files_(seed % 3 == 0),
+        pauses_(seed >= kPausesFrom),
         deployment_(seed, 2 + (seed * 7) % 6, files_),
         network_(deployment_),
         checker_(deployment_),
@@ -50,6 +54,7 @@ class Schedule {
   bool Failed() { return !problems_.empty() || !checker_.problems().empty(); }
 
   bool files_;
+  bool pauses_;
   Deployment deployment_;
   Network network_;
   Checker checker_;
@@ -152,6 +157,8 @@ void Schedule::Step() {
     deployment_.Review(site);
   } else if (dice < 94 && files_) {
     CarryFile(actor);
+  } else if (dice == 94 && pauses_) {
+    deployment_.Pause(site, deployment_.Draw(2) == 0);
   } else {
     Fault(actor);
   }
@@ -165,6 +172,8 @@ bool Schedule::Run(std::size_t steps, bool verbose) {
     ++totals_.steps;
   }
   if (!Failed()) {
+    if (pauses_)
+      for (Site& site : deployment_.sites()) deployment_.Pause(site, false);
     if (!network_.Settle(60)) problems_.emplace_back("does not settle");
     Collect();
     checker_.AtEnd();

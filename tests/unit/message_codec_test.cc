@@ -95,8 +95,8 @@ InstanceReport AReport(RandomMessages& r) {
 TEST(MessageCodec, EverySessionMessageIsLossless) {
   RandomMessages r(1);
   for (int i = 0; i < 500; ++i) {
-    Hello hello{1, 3, r.Name(), r.Name(), r.Text(), r.AnId<Nonce>(), {}};
-    Welcome welcome{1, r.AnId<Nonce>(), r.Coin(), r.Number(), r.Number(), 10, {}};
+    Hello hello{1, 3, r.Name(), r.Name(), r.Text(), r.AnId<Nonce>(), 4, {}};
+    Welcome welcome{1, r.AnId<Nonce>(), r.Coin(), r.Number(), r.Number(), 10, 4, {}};
     for (std::size_t n = r.Few(); n > 0; --n) {
       hello.produced.push_back({r.Stream(), r.At(), r.Number()});
       Welcome::Log log{r.Stream(), r.AnId<IncarnationId>(), r.At(), r.Number(), {}};
