@@ -35,17 +35,22 @@ class KillTest {
         ExchangeOnce();
       }
       if (++rounds_ % 25 == 0) Compare();
+      if (rounds_ % 100 == 0) Tell();
       if (failures_ > 5) break;
     }
     Compare();
-    std::printf("%llu killed, %llu more ended before their point; %llu wrong\n",
-                static_cast<unsigned long long>(killed_),
-                static_cast<unsigned long long>(survived_),
-                static_cast<unsigned long long>(failures_));
+    Tell();
     return failures_ == 0 ? 0 : 1;
   }
 
  private:
+  void Tell() const {
+    std::printf("%llu killed, %llu more ended before their point; %llu wrong\n",
+                static_cast<unsigned long long>(killed_),
+                static_cast<unsigned long long>(survived_),
+                static_cast<unsigned long long>(failures_));
+    std::fflush(stdout);
+  }
   std::uint64_t Draw(std::uint64_t below) { return random_() % below; }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
 

@@ -8,6 +8,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 namespace dirsync::e2e {
 namespace {
@@ -27,20 +29,44 @@ using Clock = std::chrono::steady_clock;
   _exit(127);
 }
 
+constexpr std::chrono::minutes kPatience{5};
+
+// Of a process that does not end: each thread's name, and the call it waits in.
+std::string WhereItStands(pid_t child) {
+  std::string text = "\nnot ended in time:";
+  const std::filesystem::path tasks = "/proc/" + std::to_string(child) + "/task";
+  std::error_code ignored;
+  for (const auto& task : std::filesystem::directory_iterator(tasks, ignored)) {
+    text += "\n  thread " + task.path().filename().string() + ":";
+    for (const char* part : {"comm", "wchan", "syscall"}) {
+      std::string line;
+      std::ifstream in(task.path() / part);
+      std::getline(in, line);
+      text += " " + line;
+    }
+  }
+  return text + "\n";
+}
+
 // Reads both pipes until they close; kills the child when its time has come.
 void Collect(pid_t child, int out, int err, const Kill& kill, Outcome& outcome) {
-  auto deadline = Clock::now() + std::chrono::microseconds(kill.microseconds);
+  const auto start = Clock::now();
   bool armed = kill.microseconds != 0;
+  auto deadline = start + std::chrono::microseconds(kill.microseconds);
+  if (!armed) deadline = start + kPatience;
+  std::string late;
   pollfd waits[2] = {{out, POLLIN, 0}, {err, POLLIN, 0}};
   std::string* sinks[2] = {&outcome.output, &outcome.errors};
   for (int open_ends = 2; open_ends > 0;) {
     auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - Clock::now()).count();
-    if (armed && left <= 0) {
+    if (left <= 0) {
+      if (!armed && late.empty()) late = WhereItStands(child);
       ::kill(child, SIGKILL);
       armed = false;
+      deadline = Clock::now() + kPatience;
     }
     timespec time{left > 0 ? left / 1000000 : 0, left > 0 ? left % 1000000 * 1000 : 0};
-    if (ppoll(waits, 2, armed ? &time : nullptr, nullptr) <= 0) continue;
+    if (ppoll(waits, 2, &time, nullptr) <= 0) continue;
     for (int i = 0; i < 2; ++i) {
       if (waits[i].fd < 0 || waits[i].revents == 0) continue;
       char buffer[16384];
@@ -53,6 +79,7 @@ void Collect(pid_t child, int out, int err, const Kill& kill, Outcome& outcome) 
       }
     }
   }
+  outcome.errors += late;
 }
 
 }  // namespace

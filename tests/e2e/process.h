@@ -19,7 +19,8 @@ struct Kill {
   std::uint64_t microseconds = 0;  // SIGKILL from outside after this; 0 = not
 };
 
-// `arguments` begin with the program. stdin is /dev/null. Waits for the end.
+// `arguments` begin with the program. stdin is /dev/null. Waits for the end: five minutes at most,
+// then says in `errors` where each thread stands, and kills.
 Outcome RunProcess(const std::vector<std::string>& arguments, const Kill& kill = {});
 
 }  // namespace dirsync::e2e
