@@ -21,7 +21,7 @@ Result<> CopyTree(const std::string& from, const std::string& to) {
 }
 
 // Every export stream of a restored store may have told more than the store knows (R17, R18).
-Result<> BeginEpochs(Store& store) {
+Result<> BeginAnew(Store& store) {
   IdSource ids = MakeIds(store.world());
   return store.Write([&](storage::Transaction& transaction) -> Result<> {
     auto [lower, upper] = storage::TableRange(storage::Table::kStream);
@@ -31,6 +31,8 @@ Result<> BeginEpochs(Store& store) {
       DIRSYNC_CHECK(BeginEpoch(transaction, state, ids));
       StoreProducer(transaction, state);
     }
+    // No session went before: the broker takes it for what it is, and not for a running copy.
+    transaction.Delete(storage::MetaKey("session"));
     return cursor->status();
   });
 }
@@ -69,7 +71,7 @@ Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& fol
   fs::permissions(part + "/keys/site.key", fs::perms::owner_read | fs::perms::owner_write, error);
   {
     DIRSYNC_TRY(store, Store::Open(world, part));
-    DIRSYNC_CHECK(BeginEpochs(*store));
+    DIRSYNC_CHECK(BeginAnew(*store));
   }
   fs::rename(part, path, error);
   if (error) return std::unexpected(FileError("renaming to", path, error.value()));

@@ -66,6 +66,8 @@ std::string EncodeNonces(const SessionNonces& nonces) {
   writer.U8(kFormat);
   writer.Id(nonces.given);
   writer.Id(nonces.confirmed);
+  writer.Id(nonces.refused);
+  writer.Varint(Millis(nonces.refused_at));
   return row;
 }
 
@@ -75,6 +77,10 @@ Result<SessionNonces> DecodeNonces(std::string_view row) {
   const std::uint8_t format = reader.U8();
   nonces.given = reader.Id<Nonce>();
   nonces.confirmed = reader.Id<Nonce>();
+  if (reader.ok() && !reader.at_end()) {  // older rows end here
+    nonces.refused = reader.Id<Nonce>();
+    nonces.refused_at = Time(reader.Varint());
+  }
   DIRSYNC_CHECK(Whole(reader, format, "session"));
   return nonces;
 }

@@ -27,6 +27,10 @@ Result<ReaderHold> DecodeHold(std::string_view row);
 struct SessionNonces {
   Nonce given;      // by the last WELCOME, which may not have arrived
   Nonce confirmed;  // the last one that the site is known to have stored
+  // Shown by a copy of the store while the store itself was connected, and when; without a time:
+  // the store itself has come back since, and the copy stays out.
+  Nonce refused;
+  Instant refused_at{};
 };
 std::string EncodeNonces(const SessionNonces& nonces);
 Result<SessionNonces> DecodeNonces(std::string_view row);

@@ -126,8 +126,11 @@ struct Broker::State {
 
   // hello.cc
   Result<> TakeHello(BrokerStep& step, BrokerSession& session, const Hello& hello);
-  Result<bool> JudgeNonce(BrokerStep& step, const std::string& folded, const Nonce& nonce,
-                          bool beside, const Nonce& fresh);
+  enum class Shown : std::uint8_t { kCurrent = 1, kStale = 2, kCopied = 3 };
+  Result<Shown> JudgeNonce(BrokerStep& step, const std::string& folded, const Nonce& nonce,
+                           bool beside, const Nonce& fresh);
+  void RefuseCopy(BrokerStep& step, const BrokerSite& site, SessionId id,
+                  const BrokerSession* other, const Hello& hello);
   Result<> Confirm(BrokerStep& step, BrokerSession& session);
   void SayWelcome(BrokerStep& step, SessionId id, const Hello& hello, const Nonce& nonce,
                   bool restored) const;

@@ -1,5 +1,6 @@
 // Greetings: versions, who speaks, copies and restored stores (R18), how things stand here.
 #include <algorithm>
+#include <chrono>
 
 #include "broker/core/broker_state.h"
 #include "proto/base/text.h"
@@ -8,6 +9,8 @@ namespace dirsync {
 namespace {
 
 constexpr std::size_t kProgramBytes = 128;
+// An agent that was refused greets again within a minute.
+constexpr std::chrono::minutes kOriginalComesBack{3};
 
 std::string VersionsText(const Hello& hello) {
   return "this broker speaks protocol " + std::to_string(kProtocolMin) + " to " +
@@ -34,20 +37,14 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   BrokerSession* other = SessionOf(folded);
   if (other != nullptr && other->id == id) other = nullptr;
   const Nonce fresh = ids.NextNonce();
-  DIRSYNC_TRY(current, JudgeNonce(step, folded, hello.nonce, other != nullptr, fresh));
-  if (other != nullptr) {
-    if (!current) {
-      const std::string text = "the store of " + Printable(site.entry.site) + " runs twice: as \"" +
-                               site.program + "\" and as \"" +
-                               Printable(hello.program, kProgramBytes) + "\"";
-      ++refusals[std::string(InfoOf(ErrorCode::kCloned).text)];
-      Warn(step, folded, "cloned", "", text);
-      End(step, other->id, ErrorCode::kCloned, text);
-      End(step, id, ErrorCode::kCloned, text);
-      return {};
-    }
-    End(step, other->id, ErrorCode::kFenced, "a newer session of this site took its place");
+  DIRSYNC_TRY(shown, JudgeNonce(step, folded, hello.nonce, other != nullptr, fresh));
+  if (shown == Shown::kCopied) {
+    RefuseCopy(step, site, id, other, hello);
+    return {};
   }
+  if (other != nullptr)
+    End(step, other->id, ErrorCode::kFenced, "a newer session of this site took its place");
+  const bool current = shown == Shown::kCurrent;
   if (!current)
     Warn(step, folded, "restored", "",
          "the store of " + Printable(site.entry.site) +
@@ -71,11 +68,32 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   return {};
 }
 
+// Both end once, so that the people of both hear of it. The store itself shows the current nonce
+// and is let in again; the copy is not, whoever greets first.
+void Broker::State::RefuseCopy(BrokerStep& step, const BrokerSite& site, SessionId id,
+                               const BrokerSession* other, const Hello& hello) {
+  std::string text = "the store of " + Printable(site.entry.site) + " runs twice: as \"" +
+                     site.program + "\" and as \"" + Printable(hello.program, kProgramBytes) + "\"";
+  ++refusals[std::string(InfoOf(ErrorCode::kCloned).text)];
+  if (other != nullptr) {
+    Warn(step, FoldName(hello.site), "cloned", "", text);
+    End(step, other->id, ErrorCode::kCloned, text);
+  } else {
+    text = "this store of " + Printable(site.entry.site) +
+           " is a copy of one that went on without it: stop it, or put it back by dirsync backup "
+           "and dirsync restore";
+  }
+  End(step, id, ErrorCode::kCloned, text);
+}
+
 // Whether the nonce shown is one that the site may have: that of the last WELCOME, or the one that
 // it is known to have stored before (a WELCOME may be lost). `fresh` is what it is given now; not
-// so if it is a copy of a store that lives, `beside` its session.
-Result<bool> Broker::State::JudgeNonce(BrokerStep& step, const std::string& folded,
-                                       const Nonce& nonce, bool beside, const Nonce& fresh) {
+// so if it is a copy of a store that lives, `beside` its session. Which of the two goes on must not
+// depend on who greets first when both were ended: the copy waits, and once the store itself has
+// come back, for good. If it does not, its session was that of a machine that is no more.
+Result<Broker::State::Shown> Broker::State::JudgeNonce(BrokerStep& step, const std::string& folded,
+                                                       const Nonce& nonce, bool beside,
+                                                       const Nonce& fresh) {
   DIRSYNC_TRY(row, step.transaction.Get(storage::SessionKey(folded)));
   SessionNonces nonces;
   if (row) {
@@ -86,13 +104,24 @@ Result<bool> Broker::State::JudgeNonce(BrokerStep& step, const std::string& fold
   if (shown) nonces.confirmed = nonces.given;
   const bool known = !nonces.confirmed.is_zero();
   const bool current = !known || nonce == nonces.confirmed;
-  if (!current && beside) return false;
-  nonces.given = fresh;
-  // A store that was put back must not go on as it was: nothing it shows from now on is current
-  // but what it is given here.
-  if (!current) nonces.confirmed = fresh;
+  const bool refused =
+      !nonce.is_zero() && nonce == nonces.refused &&
+      (nonces.refused_at == Instant{} || step.now < nonces.refused_at + kOriginalComesBack);
+  const bool copied = !current && (beside || refused);
+  if (copied) {
+    if (!refused) nonces.refused_at = step.now;
+    nonces.refused = nonce;
+  } else {
+    if (current) nonces.refused_at = {};
+    if (!current) nonces.refused = {};
+    nonces.given = fresh;
+    // A store that was put back must not go on as it was: nothing it shows from now on is current
+    // but what it is given here.
+    if (!current) nonces.confirmed = fresh;
+  }
   step.transaction.Put(storage::SessionKey(folded), EncodeNonces(nonces));
-  return current;
+  if (copied) return Shown::kCopied;
+  return current ? Shown::kCurrent : Shown::kStale;
 }
 
 // What a session does shows that it has stored what WELCOME gave.

@@ -305,9 +305,44 @@ TEST_F(BrokerHelloTest, StaleNonceBesideALiveSession_IsACloneAndBothEnd) {
   EXPECT_EQ(Events("cloned", "Site1"), 1U);
   EXPECT_EQ(Refusals("CLONED"), 1U);
   EXPECT_THAT(Stats().events[0].text, testing::HasSubstr("dirsync test on Site1"));
+  // The copy stays refused, although it greets first, and more than once.
+  EXPECT_EQ(Ended(Greet("Site1")), ErrorCode::kCloned);
+  Reopen();
+  EXPECT_EQ(Ended(Greet("Site1")), ErrorCode::kCloned);
+  EXPECT_EQ(Events("cloned", "Site1"), 1U);
   // The one that is right goes on as if nothing had been.
   Restore("Site1", current);
   EXPECT_FALSE(Connect("Site1").restored);
+  Gone("Site1");
+  now_ += std::chrono::hours(4);
+  const Nonce newest = sites_.at("Site1").nonce;
+  Restore("Site1", old);
+  EXPECT_EQ(Ended(Greet("Site1")), ErrorCode::kCloned);
+  Restore("Site1", newest);
+  EXPECT_FALSE(Connect("Site1").restored);
+}
+
+// The session beside was that of a machine that died without a word: its store was put back.
+TEST_F(BrokerHelloTest, CopyWhoseOriginalDoesNotComeBack_IsRestoredInTheEnd) {
+  const Nonce old = Connect("Site1").nonce;
+  Gone("Site1");
+  Connect("Site1");
+  Restore("Site1", old);
+  EXPECT_EQ(Ended(Greet("Site1")), ErrorCode::kCloned);
+  EXPECT_EQ(Ended(Greet("Site1")), ErrorCode::kCloned);
+  now_ += std::chrono::minutes(4);
+  EXPECT_TRUE(Connect("Site1").restored);
+}
+
+// Whoever keeps the copy puts it back, and it then shows no nonce.
+TEST_F(BrokerHelloTest, CopyThatWasPutBackByCommand_BeginsAnew) {
+  const Nonce old = Connect("Site1").nonce;
+  Gone("Site1");
+  Connect("Site1");
+  Restore("Site1", old);
+  EXPECT_EQ(Ended(Greet("Site1")), ErrorCode::kCloned);
+  Restore("Site1", {});
+  EXPECT_TRUE(Connect("Site1").restored);
 }
 
 TEST_F(BrokerHelloTest, SecondSessionWithTheCurrentNonce_FencesTheFirst) {

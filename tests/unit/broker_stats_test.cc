@@ -215,9 +215,14 @@ TEST(BrokerRows, RoundTripAndBrokenOnes) {
                         TestTime(1),
                         false};
   EXPECT_EQ(*DecodeHold(EncodeHold(hold)), hold);
-  const SessionNonces nonces{TestId<Nonce>(1), TestId<Nonce>(2)};
+  const SessionNonces nonces{TestId<Nonce>(1), TestId<Nonce>(2), TestId<Nonce>(3), TestTime(4)};
   EXPECT_EQ(DecodeNonces(EncodeNonces(nonces))->given, nonces.given);
   EXPECT_EQ(DecodeNonces(EncodeNonces(nonces))->confirmed, nonces.confirmed);
+  EXPECT_EQ(DecodeNonces(EncodeNonces(nonces))->refused, nonces.refused);
+  EXPECT_EQ(DecodeNonces(EncodeNonces(nonces))->refused_at, nonces.refused_at);
+  const std::string older = EncodeNonces(nonces).substr(0, 33);
+  EXPECT_EQ(DecodeNonces(older)->confirmed, nonces.confirmed);
+  EXPECT_TRUE(DecodeNonces(older)->refused.is_zero());
   JoinRow join;
   join.request = {"Site1",
                   "server",
