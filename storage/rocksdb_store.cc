@@ -15,6 +15,12 @@
 namespace dirsync::storage {
 namespace {
 
+// Of level 0, where each look-up may meet every file. A command leaves one: from kFilesMerged on
+// they are merged by whoever closes the store. Beyond kFilesMost nobody waits with it: bulk
+// commits, and processes that were killed one after another.
+constexpr std::uint64_t kFilesMerged = 32;
+constexpr std::uint64_t kFilesMost = 192;
+
 rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()}; }
 
 class RocksdbCursor : public Cursor {
@@ -89,7 +95,9 @@ RocksdbStore::RocksdbStore(const RocksdbOptions& options, RocksdbParts parts)
       env_(std::move(parts.env)),
       gate_(std::move(parts.gate)),
       db_(std::move(parts.db)),
-      ingest_(*db_, Ingester(options.path + "/ingest", std::move(parts.settings))) {}
+      ingest_(*db_, Ingester(options.path + "/ingest", std::move(parts.settings))) {
+  if (lock_ && FilesAtLevel0() > kFilesMost) LetCompact(true);
+}
 
 RocksdbStore::~RocksdbStore() {
   const bool whole = FinishIngest().has_value();
@@ -97,6 +105,7 @@ RocksdbStore::~RocksdbStore() {
     std::uint64_t rows = 0;
     db_->GetIntProperty(rocksdb::DB::Properties::kNumEntriesActiveMemTable, &rows);
     if (rows > 0) SyncThenFlush(/*wait=*/true).PermitUncheckedError();
+    if (FilesAtLevel0() >= kFilesMerged) MergeFiles();
   }
   db_->Close().PermitUncheckedError();
 }
@@ -118,17 +127,26 @@ Result<void> RocksdbStore::Commit(WriteBatch batch) {
   if (batch.empty()) return {};
   if (batch.bytes() <= limits::kIngestBytes) return Closing(Write(batch), "write store ");
   DIRSYNC_CHECK(Closing(SyncLog(), "write store "));
-  LetCompact(HasManyFiles());
+  LetCompact(FilesAtLevel0() > kFilesMost);
   bulk_ = true;
   ingest_.Start(std::move(batch));
   return {};
 }
 
-bool RocksdbStore::HasManyFiles() const {
-  constexpr std::uint64_t kMany = 192;  // a look-up may meet each of them
+std::uint64_t RocksdbStore::FilesAtLevel0() const {
   std::string files;
   db_->GetProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &files);
-  return std::strtoull(files.c_str(), nullptr, 10) > kMany;
+  return std::strtoull(files.c_str(), nullptr, 10);
+}
+
+// A pause waits for the merge that has been begun; the next one begins behind it.
+void RocksdbStore::MergeFiles() {
+  LetCompact(true);
+  for (std::uint64_t before = FilesAtLevel0() + 1; FilesAtLevel0() < before;) {
+    before = FilesAtLevel0();
+    if (!db_->PauseBackgroundWork().ok()) return;
+    if (!db_->ContinueBackgroundWork().ok()) return;
+  }
 }
 
 // An error costs speed only, and the writes that follow meet its cause themselves.

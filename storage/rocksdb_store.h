@@ -55,7 +55,9 @@ class RocksdbStore : public Storage {
   // Whether RocksDB merges its files in the background. Off at first: most commands end long before
   // anything would come of it, and it would only rewrite again and again what bulk commits add.
   void LetCompact(bool may);
-  bool HasManyFiles() const;  // in level 0
+  std::uint64_t FilesAtLevel0() const;
+  // Returns once the files of level 0 are merged.
+  void MergeFiles();
   // The first error of a write closes the store.
   Result<void> Closing(const rocksdb::Status& status, const char* operation);
 

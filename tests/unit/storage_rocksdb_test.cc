@@ -159,6 +159,32 @@ TEST_F(RocksdbTest, TheLogStaysSmall) {
   }
 }
 
+// Each command opens the store, writes a little and goes; or is killed.
+TEST_F(RocksdbTest, ManyShortProcessesLeaveFewFiles) {
+  std::string path = path_;
+  ASSERT_TRUE(Open(path, true));
+  for (int i = 0; i < 120; ++i) {
+    auto store = Open(path);
+    ASSERT_TRUE(store);
+    WriteBatch batch;
+    batch.Put("E" + std::to_string(i), "row");
+    batch.Put("A", "a");
+    batch.Put("Z", "z");
+    ASSERT_TRUE((*store)->Commit(std::move(batch)));
+    ASSERT_TRUE((*store)->Sync());
+    if (i % 2 == 1) continue;
+    const std::string killed = folder_ / ("killed" + std::to_string(i));
+    Kill(path, killed);
+    store->reset();
+    fs::remove_all(path);
+    path = killed;
+  }
+  EXPECT_LE(Files(path, ".sst").size(), 40U);
+  auto store = Open(path);
+  ASSERT_TRUE(store);
+  for (int i = 0; i < 120; ++i) EXPECT_TRUE(*(*store)->Get("E" + std::to_string(i))) << i;
+}
+
 TEST_F(RocksdbTest, ATornLogLosesOnlyWhatWasNotSynced) {
   auto store = MustOpen(path_);
   MustPut(*store, "Ea", "synced");
