@@ -46,6 +46,7 @@ class Checker {
   std::vector<std::string> problems_;
   // I1: last cursor per reader and source.
   std::map<std::string, Position> cursors_;
+  std::map<std::string, std::set<Position>> lost_;  // cursors that stores put back had before
   // I9: every state an epoch ever told of an entry.
   std::map<std::pair<std::string, EntryId>, std::set<std::string>> told_;
   // I5: entries of a site that were, at some time, not in its told table after having been.
