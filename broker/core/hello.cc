@@ -44,8 +44,8 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   }
   if (other != nullptr)
     End(step, other->id, ErrorCode::kFenced, "a newer session of this site took its place");
-  const bool current = shown == Shown::kCurrent;
-  if (!current)
+  const bool restored = shown == Shown::kStale;
+  if (restored)
     Warn(step, folded, "restored", "",
          "the store of " + Printable(site.entry.site) +
              " was put back from a copy: its streams begin a new epoch");
@@ -61,7 +61,7 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   site.since = step.now;
   site.program = Printable(hello.program, kProgramBytes);
   ++site.sessions;
-  SayWelcome(step, id, hello, fresh, !current);
+  SayWelcome(step, id, hello, fresh, restored);
   DIRSYNC_CHECK(SayRoster(step, id));
   SayStreams(step, session);
   NewsOf(folded);
