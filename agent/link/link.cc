@@ -140,6 +140,7 @@ Result<std::vector<Message>> Link::Pump() {
   State& state = *state_;
   const auto pump = [&]() -> Result<> {
     DIRSYNC_CHECK(state.Refresh());
+    DIRSYNC_CHECK(state.DropLeft());
     for (auto& [name, link] : state.imports) DIRSYNC_CHECK(state.ApplyPending(link));
     DIRSYNC_CHECK(state.CaptureExports());
     if (state.phase != LinkPhase::kOpen) return {};

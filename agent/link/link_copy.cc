@@ -34,7 +34,7 @@ Result<> Link::State::StartCopy(ImportLink& link) {
   // Deliveries of this stream end; its log is held for what comes after the copy.
   Say(Unsubscribe{link.stream, false});
   link.copy = std::make_unique<CopyJob>(
-      CopyJob{std::move(*reader), {store.profile(), link.settings, Now(), {}}});
+      CopyJob{std::move(*reader), {store.profile(), link.settings, Now(), {}, &domains}});
   CopyJob& copy = *link.copy;
   std::optional<FullJob>& full = copy.reader.full;
   // Containers are as of one position, and their order is in memory only: they begin anew.

@@ -77,7 +77,6 @@ Result<> Link::State::MakeImport(const StreamName& stream) {
     made.name = stream.site + "." + stream.instance + "." + std::to_string(n);
   made.imports = true;
   made.transport = Transport::kBoth;  // a carried file may come while the broker is away
-  made.domains = site->domains;
   DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
     StoreInstance(transaction, made);
     DIRSYNC_TRY(number, NumberOf(transaction, "import/" + FoldName(made.name)));
@@ -237,7 +236,7 @@ Result<> Link::State::ApplyDelivered(ImportLink& link, const Deliver& deliver) {
 // One commit: entries, mirror rows, cursor (B9); the ack comes behind it.
 Result<> Link::State::ApplyNext(ImportLink& link, ReaderState& reader, const Batch& batch,
                                 const Digest& digest) {
-  const ApplyInput input{store.profile(), link.settings, Now(), {}};
+  const ApplyInput input{store.profile(), link.settings, Now(), {}, &domains};
   storage::Transaction transaction(store.storage());
   auto counts = ApplyBatch(transaction, input, batch, digest, reader);
   if (!counts) {

@@ -19,6 +19,9 @@ std::string NonceKey() { return storage::MetaKey("session"); }
 Result<> Link::State::Greet() {
   Forget();
   DIRSYNC_CHECK(Refresh());
+  DIRSYNC_TRY(loaded, LoadMailDomains(store.storage()));
+  domains = std::move(loaded);
+  DIRSYNC_CHECK(FindLeft());
   if (!membership)
     return Fail(ErrorCode::kNotJoined, "greet the broker: this site has joined no organisation",
                 "dirsync join INVITE");
@@ -89,6 +92,8 @@ Result<> Link::State::TakeRosterNews(const RosterNews& news) {
       continue;
     }
     if (!*changed) continue;
+    DIRSYNC_TRY(loaded, LoadMailDomains(store.storage()));
+    domains = std::move(loaded);
     DIRSYNC_TRY(entry, PeekRosterEntry(signed_entry.bytes));
     Tell("roster", "",
          Printable(entry.site) + " is " +
@@ -103,23 +108,49 @@ Result<> Link::State::TakeRosterNews(const RosterNews& news) {
 // A site that left: its imports end here, through plan and gate.
 Result<> Link::State::DropRemoved(const RosterEntry& entry) {
   DIRSYNC_CHECK(Refresh());
-  std::vector<std::string> names;
-  for (const auto& [name, link] : imports)
-    if (FoldName(link.stream.site) == FoldName(entry.site)) names.push_back(link.settings.name);
-  const std::string contacts = entry.contacts == ContactsAfter::kDelete ? "delete" : "keep";
-  for (const std::string& name : names) {
-    auto counts = DeleteInstance(store, name, contacts, false);
-    if (counts) {
-      Tell("site-removed", name,
-           Printable(entry.site) + " left; its contacts: " + contacts + ", " +
-               std::to_string(counts->deleted) + " deleted");
-      continue;
-    }
-    Tell("held", name,
-         Printable(entry.site) + " left, and its contacts stay for now: " + counts.error().message,
-         counts.error().code);
+  for (auto& [name, link] : imports)
+    if (FoldName(link.stream.site) == FoldName(entry.site)) link.left = entry.contacts;
+  return DropLeft();
+}
+
+// What the gate keeps here is tried again once the settings are others, and after each start.
+Result<> Link::State::DropLeft() {
+  std::vector<InstanceSettings> leaving;
+  for (auto& [name, link] : imports) {
+    if (!link.left || link.kept_as == link.settings) continue;
+    link.kept_as = link.settings;
+    leaving.push_back(link.settings);
   }
-  return Refresh();
+  for (const InstanceSettings& import : leaving) {
+    const ImportLink& link = imports.at(FoldName(import.name));
+    const std::string site = Printable(link.stream.site);
+    const std::string contacts = link.left == ContactsAfter::kDelete ? "delete" : "keep";
+    auto counts = DeleteInstance(store, import.name, contacts, false);
+    if (counts) {
+      Tell("site-removed", import.name,
+           site + " left; its contacts: " + contacts + ", " + std::to_string(counts->deleted) +
+               " deleted");
+    } else if (counts.error().code == ErrorCode::kRefused) {
+      Tell("held", import.name,
+           site + " left, and the gate keeps its contacts: " + counts.error().message + "; " +
+               "dirsync instance set " + Printable(import.name) +
+               " --max-deletes 100% lets them go",
+           counts.error().code);
+    } else {
+      return std::unexpected(counts.error());
+    }
+  }
+  return leaving.empty() ? Result<>() : Refresh();
+}
+
+// Those that left while nobody was connected here, or whose contacts the gate kept.
+Result<> Link::State::FindLeft() {
+  for (auto& [name, link] : imports) {
+    DIRSYNC_TRY(site, FindSite(store.storage(), link.stream.site));
+    link.left.reset();
+    if (site && site->state == SiteState::kRemoved) link.left = site->contacts;
+  }
+  return DropLeft();
 }
 
 }  // namespace dirsync

@@ -15,6 +15,7 @@
 #include "agent/core/producer_state.h"
 #include "agent/core/reader_state.h"
 #include "agent/link/link.h"
+#include "proto/model/mail_domains.h"
 #include "proto/trust/membership.h"
 
 namespace dirsync {
@@ -77,6 +78,8 @@ struct ImportLink {
   std::uint64_t applied = 0;
   Instant sums_equal_at{};
   Instant canary_at{};
+  std::optional<ContactsAfter> left;        // the site was removed: what becomes of its contacts
+  std::optional<InstanceSettings> kept_as;  // settings under which the gate kept them
   // Who asked for the copy, and hears of it.
   std::vector<AdminReply> askers;
 };
@@ -101,6 +104,8 @@ struct Link::State {
   Result<> TakeWelcome(const Welcome& welcome);
   Result<> TakeRosterNews(const RosterNews& news);
   Result<> DropRemoved(const RosterEntry& entry);
+  Result<> DropLeft();
+  Result<> FindLeft();
 
   // link_producer.cc
   ExportLink* ExportOf(const StreamName& stream);
@@ -158,6 +163,7 @@ struct Link::State {
   std::map<std::string, ImportLink> imports;
   std::map<StreamName, Streams::Log> streams;  // announced since the connection stands
   std::optional<Membership> membership;
+  MailDomains domains;  // of the roster
   std::uint64_t window_bytes = 0;
   Duration heartbeat = std::chrono::seconds(limits::kHeartbeatSeconds);
   Instant said_at{};

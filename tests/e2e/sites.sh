@@ -54,6 +54,7 @@ join_site() { # join_site N: init and agent first; then the two commands
   at broker sites approve "Site$1" >/dev/null
   wait $! || wrong "the join of Site$1 ended with $?"
 }
+import_ended() { ! at site1 instance list | grep -q "^$1 "; }
 asks() { at broker sites pending | grep -q "^$1 "; }
 all_know() { # all_know NAME SITES...
   local name=$1 site
@@ -89,4 +90,23 @@ knows site1 Anna2 || wrong "more than Site3's people went"
 knows site3 Anna3 || wrong "a site that left lost its own people"
 echo "a site that left: its contacts are gone at the others, and nobody else's"
 
-for name in agent1 agent2 agent3 agent4 broker; do end "$name" TERM; done
+# More than the gate lets pass at a time: they stay, and go once a person says so.
+for n in $(seq 30); do at site2 mailbox add "Crowd$n" >/dev/null; done
+until_true "Crowd30 is known" knows site1 Crowd30
+at broker sites remove Site2 --contacts delete >/dev/null
+until_true "the gate keeps them" grep -q 'the gate keeps its contacts' agent1.log
+knows site1 Crowd30 || wrong "the gate did not keep the contacts of a site that left"
+at site1 instance set Site2.PEOPLE --max-deletes 100% >/dev/null
+until_true "they go" all_forgot Crowd30 1
+knows site1 Anna1 || wrong "more than Site2's people went"
+echo "a site that left with more contacts than the gate lets pass: kept, and let go by one command"
+
+join_site 5
+until_true "Anna5 is known" knows site1 Anna5
+at broker sites remove Site5 --contacts keep >/dev/null
+until_true "Site5's import ends" import_ended Site5.PEOPLE
+knows site1 Anna5 || wrong "a contact that was to be kept is gone"
+at site1 recipient delete Anna5 >/dev/null || wrong "a contact that was kept is not this site's own"
+echo "a site that left: its contacts are kept at the others, as their own"
+
+for name in agent1 agent2 agent3 agent4 agent5 broker; do end "$name" TERM; done
