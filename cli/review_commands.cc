@@ -8,6 +8,7 @@
 #include "cli/review_choice.h"
 #include "proto/base/text.h"
 #include "proto/model/dn.h"
+#include "proto/trust/roster.h"
 
 namespace dirsync::cli {
 namespace {
@@ -130,7 +131,8 @@ Result<Outcome> JudgeRows(Context& context, Store& store, const InstanceSettings
   return context.Change(store, [&](storage::Transaction& transaction) -> Result<Outcome> {
     DIRSYNC_TRY(reader, LoadReader(transaction, rows.front().number));
     if (!reader) return Fail(ErrorCode::kCorrupt, "reading the state of an import: it is gone");
-    const ApplyInput input{store.profile(), settings, context.world().Now(), {}};
+    DIRSYNC_TRY(domains, LoadMailDomains(transaction));
+    const ApplyInput input{store.profile(), settings, context.world().Now(), {}, &domains};
     Outcome outcome;
     for (const HeldRow& row : rows) {
       auto judged = verdict == Verdict::kApprove ? ApproveHeld(transaction, input, row, *reader)

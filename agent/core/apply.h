@@ -13,6 +13,7 @@
 #include "agent/directory/entry_store.h"
 #include "agent/directory/site_profile.h"
 #include "proto/model/batch.h"
+#include "proto/model/mail_domains.h"
 
 namespace dirsync {
 
@@ -40,6 +41,8 @@ struct ApplyInput {
   const InstanceSettings& settings;
   Instant now;
   std::function<void(const PlanLine&)> plan;  // may be empty; called per effect, in order
+  // Whose mail domains are whose; null or empty: nobody said. Outlives this.
+  const MailDomains* domains = nullptr;
 };
 
 // Applies one verified batch that Judge() called kNext or kNewEpoch. Writes entries, mirror, held,

@@ -50,8 +50,9 @@ struct InstanceSettings {
   // Import: where and how it lands.
   std::string import_file;
   std::string import_container = "Recipients";
-  std::vector<std::string> domains;  // adoption only for target addresses in these; empty = any
-  std::string target;                // foreign records without address: "PROFS:%m"
+  std::vector<std::string>
+      domains;         // without a roster: adopt only target addresses in these; empty = any
+  std::string target;  // foreign records without address: "PROFS:%m"
   JoinBy join = JoinBy::kAddress;
   std::optional<DeleteBudget> max_deletes;  // absent: max(20, 10 %)
   std::string display_name_format;          // "%d (%{site})"; empty = as told

@@ -9,11 +9,17 @@
 namespace dirsync {
 namespace {
 
-// Whether the sending site may claim contacts with this address.
-bool IsInDomains(const std::vector<std::string>& domains, std::string_view target) {
-  if (domains.empty()) return true;
+// Whether the sending site may claim contacts with this address: in its domains, as the roster
+// gives them or else the instance's settings.
+bool MayClaim(const ApplyContext& context, std::string_view target) {
+  const std::vector<std::string>& domains = context.input.settings.domains;
+  const MailDomains* roster = context.input.domains;
+  const std::string site = FoldName(context.source.site);
+  const bool in_roster = roster != nullptr && roster->Has(site);
+  if (domains.empty() && !in_roster) return true;
   const Result<Address> address = ParseAddress(target);
   if (!address) return false;
+  if (in_roster) return roster->OwnerOf(address->domain()) == site;
   const std::string domain = ToLowerAscii(address->domain());
   return std::any_of(domains.begin(), domains.end(), [&domain](const std::string& allowed) {
     const std::string name = ToLowerAscii(allowed);
@@ -23,8 +29,7 @@ bool IsInDomains(const std::vector<std::string>& domains, std::string_view targe
 
 bool MayAdopt(const ApplyContext& context, const Change& change, const Entry& fresh) {
   return fresh.entry_class == EntryClass::kCustomRecipient &&
-         context.input.settings.join != JoinBy::kNone &&
-         IsInDomains(context.input.settings.domains, change.target_address);
+         context.input.settings.join != JoinBy::kNone && MayClaim(context, change.target_address);
 }
 
 // Only what nobody tells: never a mailbox, a group or another stream's entry.

@@ -32,6 +32,28 @@ Result<> CheckContent(const Entry& entry) {
   return {};
 }
 
+// The roster gives each mail domain to one site: nobody else may claim an address there, be it to
+// take its mail or to keep the one whose it is out. Errors: kForeignDomain.
+Result<> CheckDomains(const ApplyContext& context, const Entry& entry) {
+  const MailDomains* domains = context.input.domains;
+  if (domains == nullptr || domains->empty()) return {};
+  const std::string site = FoldName(context.source.site);
+  for (std::string_view name : {attribute::kTargetAddress, attribute::kProxyAddresses}) {
+    const Attribute* addresses = entry.attributes.Find(name);
+    if (addresses == nullptr) continue;
+    for (const std::string& value : addresses->values) {
+      const std::size_t at = value.rfind('@');
+      if (at == std::string::npos) continue;
+      const std::string_view owner = domains->OwnerOf(std::string_view(value).substr(at + 1));
+      if (!owner.empty() && owner != site)
+        return Fail(ErrorCode::kForeignDomain, Printable(value) + " is in a domain of " +
+                                                   Printable(owner) + ", not of " +
+                                                   Printable(context.source.site));
+    }
+  }
+  return {};
+}
+
 // What the entry store refuses, in the words of the quarantine.
 Error AsRefusal(Error error) {
   switch (error.code) {
@@ -72,6 +94,7 @@ Result<Landing> Replace(ApplyContext& context, const Entry& current, Entry next,
   landing.local = current.id;
   landing.renamed = next.name != name;
   DIRSYNC_CHECK(CheckContent(next));
+  DIRSYNC_CHECK(CheckDomains(context, next));
   if (SameContent(current, next)) {
     landing.effect = LandingEffect::kUnchanged;
     return landing;
@@ -154,7 +177,7 @@ Result<Landing> JoinOrCreate(ApplyContext& context, const Change& change, Entry 
 bool IsRefusal(ErrorCode code) {
   return code == ErrorCode::kAddressTaken || code == ErrorCode::kNoTarget ||
          code == ErrorCode::kUnknownChange || code == ErrorCode::kNoParent ||
-         code == ErrorCode::kBadValue;
+         code == ErrorCode::kBadValue || code == ErrorCode::kForeignDomain;
 }
 
 Result<std::optional<Entry>> HeldEntry(const ApplyContext& context, const EntryId& id,
@@ -183,6 +206,7 @@ Result<Landing> LandWhole(ApplyContext& context, const Change& change, const Mir
   DIRSYNC_TRY(parent, context.ParentFor(change.parent));
   Entry fresh = Fresh(context, change, local, parent);
   DIRSYNC_CHECK(CheckContent(fresh));
+  DIRSYNC_CHECK(CheckDomains(context, fresh));
   DIRSYNC_TRY(group_taken, IsGroupTargetTaken(context, fresh));
   // Most new entries meet nothing: the store finds that out while it writes, without a look-up
   // made twice. Only a join by name must look first.

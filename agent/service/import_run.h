@@ -18,6 +18,7 @@ class ImportRun {
   ReaderState state;
   RunReport report;
   ApplyInput input;
+  MailDomains domains;  // what `input` points to, for what a site signed
   // The transaction to write into now, and what ends a step of it: a commit of rows and state, or
   // with dry_run nothing (bulk steps roll back, so that memory stays bounded).
   storage::Transaction& Begin();

@@ -6,6 +6,7 @@
 #include "agent/service/ride_along.h"
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/trust/roster.h"
 
 namespace dirsync {
 namespace {
@@ -351,6 +352,9 @@ Result<> SyncFileImport::ApplyAdhocFile() {
 }  // namespace
 
 Result<> ImportSyncFile(ImportRun& run, const std::string& path, ByteSource& source) {
+  DIRSYNC_TRY(domains, LoadMailDomains(run.store.storage()));
+  run.domains = std::move(domains);
+  run.input.domains = &run.domains;
   return SyncFileImport(run, path, source).Import();
 }
 

@@ -132,4 +132,9 @@ Result<std::vector<SignedRosterEntry>> ListSignedRoster(const storage::ReadView&
   return entries;
 }
 
+Result<MailDomains> LoadMailDomains(const storage::ReadView& view) {
+  DIRSYNC_TRY(roster, ListRoster(view));
+  return MailDomains(roster);
+}
+
 }  // namespace dirsync

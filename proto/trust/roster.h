@@ -7,6 +7,7 @@
 
 #include "proto/base/crypto.h"
 #include "proto/base/error.h"
+#include "proto/model/mail_domains.h"
 #include "proto/model/roster.h"
 #include "storage/transaction.h"
 
@@ -27,5 +28,7 @@ Result<std::optional<RosterEntry>> FindByTransportKey(const storage::ReadView& v
 // All, in order of their names.
 Result<std::vector<RosterEntry>> ListRoster(const storage::ReadView& view);
 Result<std::vector<SignedRosterEntry>> ListSignedRoster(const storage::ReadView& view);
+// What each site may claim; empty without a roster.
+Result<MailDomains> LoadMailDomains(const storage::ReadView& view);
 
 }  // namespace dirsync

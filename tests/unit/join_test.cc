@@ -49,6 +49,67 @@ TEST_F(JoinTest, AnOwnerlessContactWithTheAddressIsAdopted) {
   EXPECT_FALSE(reader_.Get(LocalIdOf("Site1", IdOf(1))));
 }
 
+// The roster gives each mail domain to one site.
+class DomainsTest : public JoinTest {
+ protected:
+  DomainsTest() {
+    reader_.domains =
+        MailDomains(std::vector{Row("Site1", "site1.testorg.com"), Row("Site3", "site3.com")});
+  }
+  static RosterEntry Row(const std::string& site, const std::string& domain) {
+    RosterEntry entry;
+    entry.site = site;
+    entry.domains = {domain};
+    return entry;
+  }
+};
+
+TEST_F(DomainsTest, AnAddressInAnothersDomainIsQuarantined) {
+  Change thief = Person(1, "Anna");
+  SetValue(thief, "Proxy-Addresses", {thief.target_address, "SMTP:ceo@mail.Site3.com"});
+  const ApplyCounts counts = Tell(thief);
+  EXPECT_EQ(counts.added, 0u);
+  ASSERT_EQ(reader_.Quarantined().size(), 1u);
+  EXPECT_EQ(reader_.Quarantined()[0].code, ErrorCode::kForeignDomain);
+  EXPECT_NE(reader_.Quarantined()[0].reason.find("mail.Site3.com"), std::string::npos);
+  // The one whose it is finds it free.
+  Source third("Site3");
+  ReaderState other;
+  other.number = 2;
+  EXPECT_OK(reader_.Apply(third.Start(), other));
+  Change ceo = Person(7, "Ceo");
+  ceo.dn = "/o=Testorg/ou=Site3/cn=Recipients/cn=Ceo";
+  ceo.target_address = "SMTP:ceo@mail.Site3.com";
+  SetValue(ceo, "Proxy-Addresses", {ceo.target_address});
+  const auto taken = reader_.Apply(third.AddAll({ceo}), other);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->added, 1u);
+}
+
+TEST_F(DomainsTest, AnEntryThatTakesOneLaterStaysAsItWas) {
+  Tell(Person(1, "Anna"));
+  Change thief = Person(1, "Anna");
+  thief.target_address = "EDK:Anna@site3.com";
+  SetValue(thief, "Proxy-Addresses", {thief.target_address});
+  EXPECT_EQ(reader_.Must(source_.Number({source_.Modify(thief)})).quarantined, 1u);
+  EXPECT_EQ(reader_.Here(IdOf(1))->attributes.First("Target-Address"), kAnna);
+}
+
+TEST_F(DomainsTest, NobodysDomainIsFree) {
+  Change partner = Person(1, "Partner");
+  partner.target_address = "SMTP:partner@elsewhere.example";
+  SetValue(partner, "Proxy-Addresses", {partner.target_address, "X400:c=de;s=partner"});
+  EXPECT_EQ(Tell(partner).added, 1u);
+  // But it is not the site's to adopt.
+  reader_.AddLocal(1, kContact, "Bert of old", {}, "SMTP:bert@elsewhere.example");
+  Change bert = Person(2, "Bert");
+  bert.target_address = "SMTP:bert@elsewhere.example";
+  SetValue(bert, "Proxy-Addresses", {bert.target_address});
+  const ApplyCounts counts = Tell(bert);
+  EXPECT_EQ(counts.adopted, 0u);
+  EXPECT_EQ(counts.quarantined, 1u);
+}
+
 TEST_F(JoinTest, AnAdoptedContactThatWasDroppedReturnsUnderItsId) {
   const EntryId contact = reader_.AddLocal(1, kContact, "Anna of old", {}, kAnna);
   Tell(Person(1, "Anna"));

@@ -219,7 +219,8 @@ class Reader {
   }
 
   ApplyInput Input() {
-    return {profile, settings, now, [this](const PlanLine& line) { plan.push_back(line); }};
+    return {profile, settings, now, [this](const PlanLine& line) { plan.push_back(line); },
+            &domains};
   }
 
   Result<ApplyCounts> Apply(const Batch& batch) { return Apply(batch, state); }
@@ -373,6 +374,7 @@ class Reader {
   storage::MemoryStorage storage;
   ReaderState state;
   std::vector<PlanLine> plan;
+  MailDomains domains;
 };
 
 }  // namespace dirsync
