@@ -194,8 +194,9 @@ Result<> BrokerLoop::Serve() {
 }
 
 Result<> BrokerLoop::Turn() {
-  if (Clock::now() >= ticked_ + kTick) DIRSYNC_CHECK(Tick());
+  // Before anybody is called silent: it may have been the broker that stood still, on a slow disk.
   DIRSYNC_CHECK(TakeMessages());
+  if (Clock::now() >= ticked_ + kTick) DIRSYNC_CHECK(Tick());
   DIRSYNC_CHECK(Deliver());
   AnswerCommands();
   // A command's change may have failed too.

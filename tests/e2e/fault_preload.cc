@@ -1,7 +1,9 @@
-// Loaded into a real process before its libraries: a clock that is ahead.
+// Loaded into a real process before its libraries: a clock that is ahead, a disk that is slow.
 //
 //   DIRSYNC_DAYS_AHEAD=30   the wall clock is so many days ahead
+//   DIRSYNC_SYNC_MS=2000    each sync of a file takes so long
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <ctime>
@@ -28,6 +30,20 @@ int clock_gettime(clockid_t clock, struct timespec* time) {
   const int status = next(clock, time);
   if (status == 0 && clock == CLOCK_REALTIME) time->tv_sec += days * 24 * 3600;
   return status;
+}
+
+int fdatasync(int file) {
+  static const auto next = Next<int (*)(int)>("fdatasync");
+  static const long milliseconds = Number("DIRSYNC_SYNC_MS");
+  usleep(static_cast<useconds_t>(milliseconds) * 1000);
+  return next(file);
+}
+
+int fsync(int file) {
+  static const auto next = Next<int (*)(int)>("fsync");
+  static const long milliseconds = Number("DIRSYNC_SYNC_MS");
+  usleep(static_cast<useconds_t>(milliseconds) * 1000);
+  return next(file);
 }
 
 }  // extern "C"

@@ -1,4 +1,4 @@
-// Faults between running sites: partitions.
+// Faults between running sites: partitions, a broker that answers late.
 #include "tests/e2e/cable.h"
 #include "tests/e2e/sites_faults.h"
 
@@ -49,6 +49,34 @@ TEST_F(NetworkFaults, Partition) {
   Row("T15", "3 sites, one cut off by a " + cable->kind() + "; all add, change, delete",
       "the others in step in " + Text(others, 0) + " ms; healed in " + Text(healed, 0) +
           " ms; wrong deletes, losses, duplicates " + std::to_string(wrong));
+}
+
+// Each sync of the broker takes two seconds; nobody is called silent for it.
+TEST_F(NetworkFaults, SlowDisk) {
+  constexpr int kPeople = 10;
+  ASSERT_NO_FATAL_FAILURE(Begin(2));
+  EXPECT_EQ(world_->server(0).Terminate(), 0);
+  world_->server(0).set_environment({"LD_PRELOAD=" DIRSYNC_FAULT_PRELOAD, "DIRSYNC_SYNC_MS=2000",
+                                     "ASAN_OPTIONS=verify_asan_link_order=0"});
+  ASSERT_TRUE(world_->StartBroker());
+  const std::size_t before = world_->Said(1, "connected:") + world_->Said(2, "connected:");
+  EXPECT_TRUE(Until(
+      [&] { return world_->Said(1, "connected:") + world_->Said(2, "connected:") > before + 1; },
+      std::chrono::seconds(120)))
+      << Logs();
+  const std::size_t sessions = world_->Said(1, "connected:") + world_->Said(2, "connected:");
+  const auto begin = Clock::now();
+  for (int site = 1; site <= 2; ++site) AddPeople(site, "slow", kPeople);
+  const double commands = Milliseconds(Clock::now() - begin);
+  EXPECT_LT(commands, 20'000);  // the sites' own disks are not slow
+  const double in_step = UntilInStep(std::chrono::seconds(180));
+  const std::size_t dropped =
+      world_->Said(1, "connected:") + world_->Said(2, "connected:") - sessions;
+  EXPECT_EQ(dropped, 0U) << Logs();
+  EXPECT_EQ(Missing(2, 1, "slow", kPeople) + Missing(1, 2, "slow", kPeople), 0);
+  Row("T11", "the broker's disk takes 2 s for each sync; 20 people added at 2 sites",
+      "in step " + Text(in_step, 0) + " ms after the last; sessions dropped " +
+          std::to_string(dropped));
 }
 
 }  // namespace
