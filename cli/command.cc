@@ -184,7 +184,11 @@ int RunNew(World& world, Console& console, const Line& line) {
   }
   Context context(world, console, GlobalsOf(*arguments));
   if (arguments->Has("--help")) {
-    PrintCommandHelp(console.out, *command, context.out_colours());
+    if (context.json()) {
+      PrintHelpJson(console.out, command->path);
+    } else {
+      PrintCommandHelp(console.out, *command, context.out_colours());
+    }
     return 0;
   }
   if (auto right = CheckWords(*command, *arguments); !right)
@@ -298,7 +302,11 @@ int RunCommand(World& world, Console& console, const std::vector<std::string>& w
     if (!arguments) return Report(world, console, GuessGlobals(line), arguments.error());
     Context context(world, console, GlobalsOf(*arguments));
     if (arguments->Has("--help")) {
-      PrintHelp(console.out, context.out_colours());
+      if (context.json()) {
+        PrintHelpJson(console.out, "");
+      } else {
+        PrintHelp(console.out, context.out_colours());
+      }
       return 0;
     }
     return RunSomewhere(context, [&] { return PrintOverview(context); });

@@ -1,10 +1,12 @@
 #include "cli/completion.h"
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
 #include "cli/command.h"
 #include "proto/base/text.h"
+#include "proto/base/utf8.h"
 
 namespace dirsync::cli {
 namespace {
@@ -177,16 +179,30 @@ std::string Fish() {
 
 // ---- manual ----
 
+// "\[u2026]": troff without preconv reads ASCII only.
+std::string TroffCharacter(const Utf8Character& character) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string digits;
+  for (std::uint32_t rest = character.point; rest > 0 || digits.size() < 4; rest >>= 4)
+    digits.insert(digits.begin(), kDigits[rest & 15]);
+  return "\\[u" + digits + "]";
+}
+
 std::string Troff(std::string_view text) {
   std::string out;
-  for (char c : text) {
-    if (c == '\\') {
+  while (!text.empty()) {
+    const Utf8Character character = FirstCharacter(text);
+    const std::size_t size = std::max<std::size_t>(character.size, 1);
+    if (text.front() == '\\') {
       out += "\\e";
-    } else if (c == '-') {
+    } else if (text.front() == '-') {
       out += "\\-";
+    } else if (size > 1) {
+      out += TroffCharacter(character);
     } else {
-      out += c;
+      out += text.front();
     }
+    text.remove_prefix(size);
   }
   if (out.starts_with('.') || out.starts_with('\'')) out.insert(0, "\\&");
   return out;
@@ -195,7 +211,7 @@ std::string Troff(std::string_view text) {
 void AddOption(std::string& out, const OptionSpec& option) {
   out.append(".TP\n.B ").append(Troff(option.name));
   if (!option.value.empty()) out.append(" \\fI").append(Troff(option.value)).append("\\fR");
-  if (option.repeats) out += " …";
+  if (option.repeats) out.append(Troff(" …"));
   out.append("\n").append(Troff(option.help)).append("\n");
 }
 

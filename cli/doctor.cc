@@ -8,6 +8,7 @@
 #include "cli/instance_view.h"
 #include "proto/base/measure.h"
 #include "proto/base/text.h"
+#include "proto/trust/membership.h"
 #include "storage/disk_space.h"
 
 namespace dirsync::cli {
@@ -66,13 +67,17 @@ void AddBroker(const BrokerStats& stats, std::vector<Finding>& findings) {
 Result<> AddStore(Context& context, std::vector<Finding>& findings) {
   DIRSYNC_TRY(store, context.OpenStore());
   DIRSYNC_TRY(states, AllStates(store->storage()));
+  DIRSYNC_TRY(membership, LoadMembership(store->storage()));
   for (const InstanceState& state : states) {
-    const auto missing = MissingSettings(state.settings, false);
+    // At a site that has joined, the broker carries what names no file.
+    const bool by_broker = membership && UsesBroker(state.settings.transport);
+    const auto missing =
+        by_broker ? std::vector<std::string>{} : MissingSettings(state.settings, false);
     if (!missing.empty())
       findings.push_back(
           {Severity::kWarning, "instance " + state.settings.name + " lacks " + Join(missing, ", "),
            "dirsync instance set " + Quoted(state.settings.name) + " " + Join(missing, " "), ""});
-    if (!state.producer && !state.reader && missing.empty())
+    if (!state.producer && !state.reader && missing.empty() && !by_broker)
       findings.push_back({Severity::kNotice, "instance " + state.settings.name + " never ran",
                           "dirsync run " + Quoted(state.settings.name), ""});
     if (state.producer && state.producer->outbox_bytes > limits::kOutboxBytes / 2)

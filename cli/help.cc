@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/base/json_text.h"
 #include "proto/base/text.h"
 
 namespace dirsync::cli {
@@ -32,7 +33,41 @@ void PrintOption(std::ostream& out, const OptionSpec& option) {
   PrintRow(out, left, option.help);
 }
 
+std::string OptionJson(const OptionSpec& option) {
+  return JsonObject()
+      .Text("name", option.name)
+      .Text("value", option.value)
+      .Bool("repeats", option.repeats)
+      .Text("help", option.help)
+      .Finish();
+}
+
+std::string CommandJson(std::string_view group, const CommandSpec& command) {
+  std::vector<std::string> options;
+  for (const OptionSpec& option : OptionsOf(command)) options.push_back(OptionJson(option));
+  const std::vector<std::string> examples(command.examples.begin(), command.examples.end());
+  return JsonObject()
+      .Text("command", command.path)
+      .Text("arguments", command.arguments)
+      .Text("group", group)
+      .Text("help", command.help)
+      .Bool("changes", command.changes)
+      .Texts("examples", examples)
+      .Raw("options", "[" + Join(options, ",") + "]")
+      .Finish();
+}
+
 }  // namespace
+
+void PrintHelpJson(std::ostream& out, std::string_view word) {
+  const std::string noun = std::string(word) + " ";
+  std::vector<std::string> rows;
+  for (const CommandGroup& group : AllCommands())
+    for (const CommandSpec& command : group.commands)
+      if (word.empty() || command.path == word || command.path.starts_with(noun))
+        rows.push_back(CommandJson(group.title, command));
+  out << JsonArray(rows) << '\n';
+}
 
 void PrintHelp(std::ostream& out, bool colours) {
   out << "dirsync keeps the address books of the sites of an organisation in step.\n\n"

@@ -11,16 +11,22 @@ namespace dirsync::cli {
 namespace {
 
 Result<int> Help(Context& context, const Arguments& arguments) {
-  if (arguments.words().empty()) {
+  const std::string path = Join(arguments.words(), " ");
+  const bool known = path.empty() || FindCommand(path) != nullptr ||
+                     (arguments.words().size() == 1 && IsCommandWord(path));
+  if (known && context.json()) {
+    PrintHelpJson(context.out(), path);
+    return 0;
+  }
+  if (path.empty()) {
     PrintHelp(context.out(), context.out_colours());
     return 0;
   }
-  const std::string path = Join(arguments.words(), " ");
   if (const CommandSpec* command = FindCommand(path)) {
     PrintCommandHelp(context.out(), *command, context.out_colours());
     return 0;
   }
-  if (arguments.words().size() == 1 && IsCommandWord(path)) {
+  if (known) {
     PrintNounHelp(context.out(), path, context.out_colours());
     return 0;
   }

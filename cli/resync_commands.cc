@@ -135,6 +135,7 @@ Result<int> Status(Context& context, const Arguments&) {
                         .Text("sums_equal_at", row.sums_equal_at == Instant{} ? "" : equal)
                         .Number("held", row.held)
                         .Finish());
+    if (context.json()) continue;
     table.Add({row.instance, row.stream.ToString(),
                copying ? Grouped(row.full_done) + " of " + Grouped(row.full_total) : "none",
                equal});

@@ -240,7 +240,9 @@ ProgressMeter::Style ProgressStyle(const Context& context, const Console& consol
                                    std::optional<bool> wanted) {
   if (wanted == false) return ProgressMeter::Style::kNone;
   if (context.json()) return ProgressMeter::Style::kJson;
-  return console.err_terminal ? ProgressMeter::Style::kBar : ProgressMeter::Style::kLines;
+  // A bar moves the cursor: not what NO_COLOR or a dumb terminal asks for.
+  return console.err_terminal && !console.no_color ? ProgressMeter::Style::kBar
+                                                   : ProgressMeter::Style::kLines;
 }
 
 }  // namespace dirsync::cli

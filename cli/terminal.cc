@@ -124,13 +124,13 @@ int RunAtTerminal(const std::vector<std::string>& words) {
   };
   console.forward = [&](const std::string& folder) { return Forward(console, words, folder); };
   for (const std::string& word : words) g_json = g_json || word == "--json";
-  g_bar = console.err_terminal;
+  g_bar = console.err_terminal && !console.no_color;
   std::signal(SIGINT, Interrupted);
   int status = RunOnce(console, words);
   while (status == 0 && IsWatched(words)) {
     poll(nullptr, 0, kWatchMs);
     // The table is written over the last one; a file or a pipe gets one after the other.
-    if (console.out_terminal) std::cout << "\x1b[H\x1b[J";
+    if (console.out_terminal && !console.no_color) std::cout << "\x1b[H\x1b[J";
     console.width = TerminalWidth();
     status = RunOnce(console, words);
   }
