@@ -156,9 +156,7 @@ class RecordReader {
     used_ = 0;
     bytes_ = 0;
     record_.line = number;
-    DIRSYNC_CHECK(TakeValue(item, number, record_.dn));
-    if (!IsUtf8(record_.dn)) return Refuse(ErrorCode::kInvalid, number, "the dn is not UTF-8");
-    return {};
+    return TakeValue(item, number, record_.dn);
   }
 
   LdifRecord record_;

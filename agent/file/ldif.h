@@ -13,7 +13,8 @@
 namespace dirsync {
 
 struct LdifRecord {
-  std::string dn;  // as written (RFC 4514 text), base64 undone
+  // As written (RFC 4514 text), base64 undone; not checked: one wrong name costs its record only.
+  std::string dn;
   std::vector<std::pair<std::string, std::string>> values;  // attribute as written, value bytes
   std::uint64_t line = 0;                                   // of the dn: line, from 1
   std::uint64_t offset = 0;  // byte offset just behind the record: where a resumed load goes on

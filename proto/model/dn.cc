@@ -16,11 +16,14 @@ bool IsTypeCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
 }
 
+// C0, DEL and, as U+0080 to U+009F, C1. REQUIRES UTF-8.
 bool HasControl(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7F;
-  });
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) return true;
+  }
+  return false;
 }
 
 void AppendEscaped(std::string_view value, std::string& out) {
@@ -54,8 +57,8 @@ std::string TakeValue(std::string_view text, std::size_t& at) {
 std::string_view Fault(std::string_view value) {
   if (value.empty()) return "empty";
   if (value.size() > limits::kNameBytes) return "longer than 256 bytes";
-  if (HasControl(value)) return "control characters";
   if (!IsUtf8(value)) return "not UTF-8";
+  if (HasControl(value)) return "control characters";
   return {};
 }
 

@@ -29,7 +29,7 @@ struct Dn {
 };
 
 // Errors: kInvalid with the position: no leading '/', a part without "type=", an empty value, a
-// value of more than limits::kNameBytes, invalid UTF-8, control characters.
+// value of more than limits::kNameBytes, invalid UTF-8, control characters (C1 too).
 Result<Dn> ParseDn(std::string_view text);
 
 // The original's name rule: a leading "/o=" = full DN; other leading '/' = basepoint + container +
