@@ -66,26 +66,35 @@ Result<SiteProfile> ProfileOf(const Arguments& arguments) {
   return profile;
 }
 
-void PrintSite(Context& context, const Store& store, std::string_view verb) {
-  const SiteProfile& profile = store.profile();
+std::vector<std::string> TemplateTexts(const SiteProfile& profile) {
   std::vector<std::string> templates;
   for (const AddressTemplate& one : profile.templates) templates.push_back(one.text());
+  return templates;
+}
+
+std::string SiteJson(const std::string& path, const SiteProfile& profile,
+                     const std::string& fingerprint) {
+  return JsonObject()
+      .Text("store", path)
+      .Text("organization", profile.organization)
+      .Text("site", profile.site)
+      .Text("server", profile.server)
+      .Texts("address_templates", TemplateTexts(profile))
+      .Text("fingerprint", fingerprint)
+      .Finish();
+}
+
+void PrintSite(Context& context, const Store& store, std::string_view verb) {
+  const SiteProfile& profile = store.profile();
+  const std::string fingerprint = Fingerprint(store.key().public_key());
   if (context.json()) {
-    context.out() << JsonObject()
-                         .Text("store", store.path())
-                         .Text("organization", profile.organization)
-                         .Text("site", profile.site)
-                         .Text("server", profile.server)
-                         .Texts("address_templates", templates)
-                         .Text("fingerprint", Fingerprint(store.key().public_key()))
-                         .Finish()
-                  << '\n';
+    context.out() << SiteJson(store.path(), profile, fingerprint) << '\n';
     return;
   }
   context.out() << verb << " the store of " << Printable(profile.basepoint().ToString())
                 << " on server " << Printable(profile.server) << "\n  addresses    "
-                << Printable(Join(templates, ", ")) << "\n  fingerprint  "
-                << Fingerprint(store.key().public_key()) << '\n';
+                << Printable(Join(TemplateTexts(profile), ", ")) << "\n  fingerprint  "
+                << fingerprint << '\n';
 }
 
 Result<int> Init(Context& context, const Arguments& arguments) {
@@ -94,6 +103,10 @@ Result<int> Init(Context& context, const Arguments& arguments) {
   if (context.dry_run()) {
     if (context.world().files().Exists(path + "/keys/site.key"))
       return Fail(ErrorCode::kExists, "making store " + Printable(path) + ": one is there already");
+    if (context.json()) {
+      context.out() << SiteJson(path, profile, "") << '\n';
+      return 0;
+    }
     context.out() << "would make the store of " << Printable(profile.basepoint().ToString())
                   << " in " << Printable(context.ShortPath(path)) << '\n';
     return 0;

@@ -127,14 +127,15 @@ int RunAtTerminal(const std::vector<std::string>& words) {
   g_bar = console.err_terminal && !console.no_color;
   std::signal(SIGINT, Interrupted);
   int status = RunOnce(console, words);
-  while (status == 0 && IsWatched(words)) {
+  while (status == 0 && !g_interrupted && IsWatched(words)) {
     poll(nullptr, 0, kWatchMs);
     // The table is written over the last one; a file or a pipe gets one after the other.
     if (console.out_terminal && !console.no_color) std::cout << "\x1b[H\x1b[J";
     console.width = TerminalWidth();
     status = RunOnce(console, words);
   }
-  return status;
+  // A round that ended well all the same was the last one.
+  return status == 0 && g_interrupted && IsWatched(words) ? kInterruptedStatus : status;
 }
 
 }  // namespace dirsync::cli
