@@ -151,6 +151,18 @@ Result<RosterEntry> EntryOf(BrokerAdmin& admin, const std::string& site) {
               "dirsync sites list");
 }
 
+void PrintMember(Context& context, const RosterEntry& entry) {
+  context.out() << (context.json()
+                        ? JsonObject()
+                              .Text("site", entry.site)
+                              .Text("state", "active")
+                              .Text("fingerprint", Fingerprint(entry.signing_key))
+                              .Finish()
+                        : Printable(entry.site) + " belongs to " + Printable(entry.organization) +
+                              "; fingerprint " + Fingerprint(entry.signing_key))
+                << '\n';
+}
+
 Result<> ApproveOne(Context& context, BrokerAdmin& admin, const Arguments& arguments,
                     const std::string& site) {
   const BrokerStats stats = admin.Stats();
@@ -176,15 +188,7 @@ Result<> ApproveOne(Context& context, BrokerAdmin& admin, const Arguments& argum
   entry.serial = before ? before->serial + 1 : 1;
   entry.admin = arguments.Has("--admin") || (before && before->admin);
   DIRSYNC_CHECK(SignAndTake(context, admin, arguments, entry));
-  context.out() << (context.json()
-                        ? JsonObject()
-                              .Text("site", entry.site)
-                              .Text("state", "active")
-                              .Text("fingerprint", Fingerprint(entry.signing_key))
-                              .Finish()
-                        : Printable(entry.site) + " belongs to " + Printable(entry.organization) +
-                              "; fingerprint " + Fingerprint(entry.signing_key))
-                << '\n';
+  PrintMember(context, entry);
   return {};
 }
 
@@ -251,8 +255,7 @@ Result<int> SitesAdd(Context& context, const Arguments& arguments) {
   entry.serial = before ? before->serial + 1 : 1;
   entry.admin = arguments.Has("--admin");
   DIRSYNC_CHECK(SignAndTake(context, *admin, arguments, entry));
-  context.out() << Printable(entry.site) << " belongs to " << Printable(entry.organization)
-                << "; fingerprint " << Fingerprint(entry.signing_key) << '\n';
+  PrintMember(context, entry);
   return 0;
 }
 

@@ -178,6 +178,7 @@ Result<int> VerifyForeign(Context& context, ByteSource& source, const std::strin
           JsonObject().Number("line", error.line).Text("reason", error.reason).Finish());
     context.out() << JsonObject()
                          .Text("file", file)
+                         .Text("kind", "foreign")
                          .Bool("valid", content.bad == 0)
                          .Number("records", content.records)
                          .Number("bad_records", content.bad)
