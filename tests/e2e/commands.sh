@@ -258,11 +258,11 @@ interrupt_commands() {
   must run OUT --full --store big
   interrupted "file verify" BIG : file verify BIG
   interrupted plan big/db/LOCK : plan OUT --full --store big
-  interrupted dump dump.part 'rm -f many2.ldif' dump many2.ldif --store big
+  interrupted dump many2.ldif.tmp 'rm -f many2.ldif' dump many2.ldif --store big
   must dump many2.ldif --store big
   interrupted backup big/db/LOCK 'rm -rf bigger' backup bigger --store big
   must backup bigger --store big
-  interrupted restore bigger 'rm -rf big2' restore bigger --store big2
+  interrupted restore big2.part 'rm -rf big2' restore bigger --store big2
   must restore bigger --store big2
   must init --store reader --organization Testorg --site Reader --server Server6
   must instance set IN --import --import-file BIG --store reader
@@ -271,14 +271,16 @@ interrupt_commands() {
   [ "$(at reader list | grep -c '^P[0-9]* ')" = 40000 ] || wrong "import after Ctrl-C: people are missing"
 }
 interrupt_served_commands() {
-  local command
+  local command pid
   for command in "status --store site2" "status --store broker" "broker stats --store broker"; do
+    : >out
     # shellcheck disable=SC2086
     "$dirsync" $command --watch >out 2>err </dev/null &
+    pid=$!
     until_true "$command --watch says something" [ -s out ]
-    kill -INT $!
+    kill -INT "$pid" || wrong "$command --watch ended by itself: $(cat out err)"
     status=0
-    wait $! || status=$?
+    wait "$pid" || status=$?
     was 130 "$command --watch after Ctrl-C"
   done
   # The other site does not answer, so that these wait.
