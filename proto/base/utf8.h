@@ -18,4 +18,7 @@ Utf8Character FirstCharacter(std::string_view text);
 // Appends `point`. REQUIRES a valid one below U+0800: all that case folding yields.
 void AppendShortUtf8(std::uint32_t point, std::string& out);
 
+// Whether a control character is in it: C0, DEL, or C1 (U+0080 to U+009F). REQUIRES UTF-8.
+bool HasControl(std::string_view text);
+
 }  // namespace dirsync

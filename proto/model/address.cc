@@ -4,6 +4,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/base/utf8.h"
 
 namespace dirsync {
 namespace {
@@ -14,11 +15,6 @@ bool IsTypeCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-bool IsValueCharacter(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte != 0x7F;
-}
-
 // Cause why the parts make no address; empty if they do.
 std::string_view Fault(std::string_view type, std::string_view value) {
   if (type.empty()) return "empty type";
@@ -27,9 +23,9 @@ std::string_view Fault(std::string_view type, std::string_view value) {
   if (!std::all_of(type.begin(), type.end(), IsTypeCharacter))
     return "type is not of letters and digits";
   if (type.size() + 1 + value.size() > limits::kNameBytes) return "longer than 256 bytes";
-  if (!std::all_of(value.begin(), value.end(), IsValueCharacter)) return "control characters";
-  if (TrimBlanks(value).size() != value.size()) return "leading or trailing blank";
   if (!IsUtf8(value)) return "not UTF-8";
+  if (HasControl(value)) return "control characters";
+  if (TrimBlanks(value).size() != value.size()) return "leading or trailing blank";
   return {};
 }
 

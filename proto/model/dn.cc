@@ -5,6 +5,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/base/utf8.h"
 
 namespace dirsync {
 namespace {
@@ -14,16 +15,6 @@ constexpr std::size_t kPartsMax = limits::kContainerDepth + 4;
 
 bool IsTypeCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-}
-
-// C0, DEL and, as U+0080 to U+009F, C1. REQUIRES UTF-8.
-bool HasControl(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7F) return true;
-    if (byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) return true;
-  }
-  return false;
 }
 
 void AppendEscaped(std::string_view value, std::string& out) {
