@@ -166,7 +166,11 @@ int RunNew(World& world, Console& console, const Line& line) {
   }
   if (command == nullptr) {
     if (line.rest.size() > 1 && line.rest[1] == "--help") {
-      PrintNounHelp(console.out, first, false);
+      if (GuessGlobals(line).json) {
+        PrintHelpJson(console.out, first);
+      } else {
+        PrintNounHelp(console.out, first, false);
+      }
       return 0;
     }
     const bool has_second = line.rest.size() > 1 && !line.rest[1].starts_with("-");

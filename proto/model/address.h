@@ -19,8 +19,8 @@ struct Address {
   std::string_view domain() const;
 };
 
-// Errors: kInvalid: no ':', empty parts, type longer than 16, characters outside 33-126 or
-// non-ASCII that is not UTF-8, more than limits::kNameBytes.
+// Errors: kInvalid: no ':', empty parts, type longer than 16, control characters (C1 too),
+// not UTF-8, more than limits::kNameBytes.
 Result<Address> ParseAddress(std::string_view text);
 
 // In a Proxy-Addresses list the first address of a type is its primary one.

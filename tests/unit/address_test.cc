@@ -12,7 +12,7 @@ namespace {
 TEST(ParseAddress, TextThatIsNoAddressIsRefused) {
   for (std::string_view wrong :
        {"", ":", "SMTP", "SMTP:", ":a@b", "SM TP:a", "SM-TP:a", "SMTP: a", "SMTP:a ", "SMTP:a\nb",
-        "SMTP:a\x7F", "SMTP:\xFF", "SMTP:\xC3", "Ä:a", "ABCDEFGHIJKLMNOPQ:a"}) {
+        "SMTP:a\x7F", "EDK:a\xC2\x9B@b", "SMTP:\xFF", "SMTP:\xC3", "Ä:a", "ABCDEFGHIJKLMNOPQ:a"}) {
     Result<Address> address = ParseAddress(wrong);
     ASSERT_FALSE(address) << wrong;
     EXPECT_EQ(address.error().code, ErrorCode::kInvalid);

@@ -14,8 +14,10 @@
 namespace dirsync::cli {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 struct Outcome {
   int status = 0;
@@ -213,6 +215,21 @@ TEST(Command, CountOfWordsIsChecked) {
   EXPECT_THAT(Typed({"mailbox", "add"}).err, HasSubstr("missing NAME"));
   EXPECT_THAT(Typed({"mailbox", "add", "a", "b"}).err, HasSubstr("one word too many: b"));
   EXPECT_THAT(Typed({"show", ""}).err, HasSubstr("empty name"));
+}
+
+TEST(Command, HelpWithJsonIsTheTable) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"help", "--json"},
+                                             {"--help", "--json"},
+                                             {"help", "mailbox", "add", "--json"},
+                                             {"mailbox", "--help", "--json"},
+                                             {"mailbox", "add", "--help", "--json"}}) {
+    const auto outcome = Typed(words);
+    EXPECT_EQ(outcome.status, 0) << Join(words, " ");
+    EXPECT_THAT(outcome.out, StartsWith("[\n{\"command\":")) << Join(words, " ");
+    EXPECT_THAT(outcome.out, HasSubstr("\"command\":\"mailbox add\"")) << Join(words, " ");
+    EXPECT_THAT(outcome.out, EndsWith("\n]\n")) << Join(words, " ");
+  }
 }
 
 TEST(Command, HelpInEveryPlace) {

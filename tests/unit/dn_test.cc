@@ -18,7 +18,7 @@ Dn DnOf(std::string_view text) {
 TEST(ParseDn, TextThatIsNoDnIsRefused) {
   for (std::string_view wrong :
        {"", "o=Testorg", "//", "/o", "/o=", "/o=/ou=a", "/=a", "/o=a/", "/o=a//ou=b", "/o=a/b",
-        "/o a=b", "/o=a\nb", "/o=a\x7F", "/o=\xFF", "/o=a/cn=\xC3", " /o=a"}) {
+        "/o a=b", "/o=a\nb", "/o=a\x7F", "/o=a\xC2\x9B", "/o=\xFF", "/o=a/cn=\xC3", " /o=a"}) {
     Result<Dn> dn = ParseDn(wrong);
     ASSERT_FALSE(dn) << wrong;
     EXPECT_EQ(dn.error().code, ErrorCode::kInvalid);
@@ -121,8 +121,11 @@ TEST(RebaseDn, FollowsTheOriginalsThreeCases) {
 
 TEST(CheckName, NamesThatCannotBeStoredAreRefused) {
   EXPECT_TRUE(CheckName("name", "Mailbox 11/ä"));
+  EXPECT_TRUE(CheckName("name",
+                        "\xC2\xA0"
+                        "a"));  // the first character behind C1
   EXPECT_TRUE(CheckName("name", std::string(limits::kNameBytes, 'a')));
-  for (std::string_view wrong : {"", " a", "a ", "\ta", "a\nb", "\xFF"})
+  for (std::string_view wrong : {"", " a", "a ", "\ta", "a\nb", "\xC2\x80", "a\xC2\x9F", "\xFF"})
     EXPECT_FALSE(CheckName("name", wrong)) << wrong;
   EXPECT_FALSE(CheckName("name", std::string(limits::kNameBytes + 1, 'a')));
   EXPECT_THAT(CheckName("site", "a ").error().message, HasSubstr("site \"a \": leading or"));
