@@ -5,7 +5,6 @@
 set -euo pipefail
 dirsync=$(realpath "$1")
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-source_folder=$(cd -- "$here/../.." && pwd)
 top=$(mktemp -d)
 declare -A process
 trap 'for pid in "${process[@]}"; do kill -9 "$pid" 2>/dev/null || true; done; rm -rf "$top"' EXIT
@@ -82,11 +81,11 @@ declare -A documented exit_of coloured tried
 read_documents() {
   local word code
   # In backticks, or in a block of three.
-  for word in $(awk 'BEGIN { RS = "`" } NR % 2 == 0' "$source_folder/cli/JSON.md" | grep -oE '[A-Za-z_]+'); do
+  for word in $(cd -- "$here/../.." && awk 'BEGIN { RS = "`" } NR % 2 == 0' cli/JSON.md | grep -oE '[A-Za-z_]+'); do
     documented[$word]=1
   done
   while read -r code word; do exit_of[$code]=$word; done < <(
-    sed -nE 's/^\| `([A-Z_]+)` \| ([0-9]+) \|.*/\1 \2/p' "$source_folder/deploy/README.md")
+    cd -- "$here/../.." && sed -nE 's/^\| `([A-Z_]+)` \| ([0-9]+) \|.*/\1 \2/p' deploy/README.md)
   [ "${exit_of[USAGE]}" = 2 ] || wrong "deploy/README.md has no table of codes"
 }
 

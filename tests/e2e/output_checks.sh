@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by tests that look at what dirsync prints: is it JSON, is it harmless? The caller has
 # `wrong TEXT...`, which ends the test.
 checks=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
