@@ -12,7 +12,7 @@ cd "$top"
 unset NO_COLOR DIRSYNC_STORE
 export TERM=xterm
 
-wrong() { echo "WRONG: $*"; tail -n 5 "$top"/*.log; exit 1; }
+wrong() { echo "WRONG: $*"; tail -n 5 "$top"/*.log 2>/dev/null || :; exit 1; }
 until_true() {  # until_true WHAT COMMAND...: polls for 60 seconds
   local what=$1 end=$((SECONDS + 60)); shift
   until "$@"; do [ "$SECONDS" -lt "$end" ] || wrong "$what: not in time"; read -rt 0.05 <> <(:) || :; done
