@@ -111,8 +111,8 @@ messages_are_json() {  # messages_are_json WHAT STATUS: and the code belongs to 
   keys_of err >keys 2>&1 || wrong "$1: on stderr is no JSON: $(cat keys err)"
   [ "$2" != 0 ] || return 0
   local code
-  code=$(sed -nE 's/^\{"code":"([A-Z_]+)".*/\1/p' err | head -n 1)
-  [ -n "$code" ] || return 0
+  [[ $(<err) =~ \{\"code\":\"([A-Z_]+)\" ]] || return 0
+  code=${BASH_REMATCH[1]}
   [ "${exit_of[$code]:-none}" = "$2" ] || wrong "$1: $code ended with $2; deploy/README.md says ${exit_of[$code]:-nothing}"
 }
 keys_are() {  # keys_are WHAT KEY...: these are printed, and all that are printed are documented
@@ -133,7 +133,7 @@ usage_is_refused() {
   bare "$@" --no-such-option --json <&-
   was 2 "$command --no-such-option"
   [ ! -s out ] || wrong "$command --no-such-option printed data"
-  grep -q '^{"code":"USAGE",' err || wrong "$command --no-such-option said: $(cat err)"
+  [[ $(<err) == '{"code":"USAGE",'* ]] || wrong "$command --no-such-option said: $(cat err)"
   messages_are_json "$command --no-such-option" 2
 }
 as_text() {  # into pipes, with a keyboard that never says anything; then at a terminal
@@ -145,10 +145,10 @@ as_text() {  # into pipes, with a keyboard that never says anything; then at a t
   neutral "$command" err
   NO_COLOR=1 at_terminal "$@" --yes
   was "$wanted" "$command at a terminal"
-  ! grep -q $'\x1b' out || wrong "$command with NO_COLOR: $(cat -v out)"
+  [[ $(<out) != *$'\x1b'* ]] || wrong "$command with NO_COLOR: $(cat -v out)"
   at_terminal "$@" --yes
   was "$wanted" "$command at a terminal"
-  ! grep -q $'\x1b' out || coloured[$command]=1
+  [[ $(<out) != *$'\x1b'* ]] || coloured[$command]=1
   neutral_on_terminal "$command" out
 }
 as_json() {
@@ -164,9 +164,11 @@ as_json() {
     text) [ -s out ] || wrong "$command printed nothing" ;;
     *) keys_are "$command --json" $keys ;;
   esac
-  [[ ! $(head -n 1 out) =~ ^\{\"id\":\"([0-9a-f]{16})\", ]] || last_id=${BASH_REMATCH[1]}
-  [[ ! $(head -n 1 out) =~ ^\{\"invitation\":\"([^\"]*)\" ]] || invitation=${BASH_REMATCH[1]}
-  [[ ! $(head -n 1 out) =~ ^\{\"ack\":\"([^\"]*)\"\}$ ]] || last_ack=${BASH_REMATCH[1]}
+  local first
+  read -r first <out || :
+  [[ ! $first =~ ^\{\"id\":\"([0-9a-f]{16})\", ]] || last_id=${BASH_REMATCH[1]}
+  [[ ! $first =~ ^\{\"invitation\":\"([^\"]*)\" ]] || invitation=${BASH_REMATCH[1]}
+  [[ ! $first =~ ^\{\"ack\":\"([^\"]*)\"\}$ ]] || last_ack=${BASH_REMATCH[1]}
 }
 
 dry_as_json() {  # nothing at all, or JSON
@@ -188,18 +190,24 @@ row() {  # row COMMAND STORE STATUS KEYS ARGUMENTS
   set +f
   words+=("${arguments[@]}")
   # What changes something does so once, with --json; before that it only says what it would do.
-  if [ "$3" != "$wanted" ]; then :
+  # As text, once for each store and status.
+  if [ "$3" != "$wanted" ] || [ -n "${tried[$command $store $wanted]:-}" ]; then :
   elif [ -n "${changes[$command]:-}" ]; then
     as_text "$command" "0|$wanted" "${words[@]}" --dry-run
     dry_as_json "$command" "0|$wanted" "${words[@]}"
   else as_text "$command" "$wanted" "${words[@]}"; fi
+  tried[$command $store $wanted]=1
   as_json "$command" "$wanted" "$4" "${words[@]}"
 }
 walk() {
-  local command store wanted keys arguments
+  local command store wanted keys arguments word words
   while IFS='|' read -r command store wanted keys arguments; do
     case $command in '#'* | '') continue ;; esac
-    row "${command% }" "$(echo $store)" "$(echo $wanted)" "$(echo $keys)" "$arguments"
+    for word in store wanted keys; do  # without the blanks around
+      read -ra words <<<"${!word}"
+      printf -v "$word" %s "${words[*]}"
+    done
+    row "${command% }" "$store" "$wanted" "$keys" "$arguments"
   done <"$here/commands.txt"
 }
 declare -A changes
