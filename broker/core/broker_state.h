@@ -65,6 +65,7 @@ struct BrokerSite {
   std::string program;
   std::uint64_t sessions = 0;
   std::optional<AgentReport> report;
+  std::uint64_t acks = 0, acked_microseconds = 0;
 };
 
 // How often somebody made an event; the same one is told once in ten minutes.
@@ -201,6 +202,7 @@ struct Broker::State {
   // stats.cc
   void CountMinute(BrokerStream& stream, Instant now, std::uint64_t changes, std::uint64_t bytes);
   void CountWaiting(BrokerStream& stream, Instant now);
+  void CountAck(const std::string& folded_site, Duration age);
   ReaderStats StatsOf(const storage::ReadView& view, const BrokerStream& stream,
                       const std::string& folded, const BrokerReader& reader) const;
   StreamStats StatsOf(const storage::ReadView& view, const BrokerStream& stream) const;
@@ -224,6 +226,7 @@ struct Broker::State {
   Instant door_minute{};  // in which `door_joins` were looked at
   std::uint64_t door_joins = 0;
   std::map<std::string, std::uint64_t> refusals;
+  Histogram propagation{kPropagationBounds};
   std::map<std::string, EventBudget> budgets;  // by folded site; "" = nobody known
   std::deque<BrokerEvent> events;              // newest first
   std::uint64_t next_event = 1;

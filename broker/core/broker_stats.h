@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/core/histogram.h"
 #include "proto/model/message.h"
 #include "proto/model/roster.h"
 
@@ -71,6 +72,8 @@ struct SiteStats {
   std::string program;
   std::uint64_t sessions = 0;  // counter
   std::optional<AgentReport> report;
+  // As a reader: acks that moved it on, and how long after it was stored the batch was acked.
+  std::uint64_t acks = 0, acked_microseconds = 0;  // counters
 };
 
 // A site that came through the join door and waits for `sites approve`.
@@ -92,6 +95,23 @@ struct BrokerEvent {
   std::string text;
 };
 
+// Bounds in microseconds (from 0.5 ms to 10 s; from 0.1 s to a day, since batches also wait for
+// sites that are away), and in batches.
+inline constexpr std::array<std::uint64_t, 13> kHandlingBounds = {
+    500,     1'000,   2'500,   5'000,     10'000,    25'000,    50'000,
+    100'000, 250'000, 500'000, 1'000'000, 2'000'000, 10'000'000};
+inline constexpr std::array<std::uint64_t, 13> kPropagationBounds = {
+    100'000,    250'000,     500'000,     1'000'000,     2'500'000,      10'000'000,    30'000'000,
+    60'000'000, 300'000'000, 900'000'000, 3'600'000'000, 21'600'000'000, 86'400'000'000};
+inline constexpr std::array<std::uint64_t, 9> kCommitBounds = {1, 2, 4, 8, 16, 32, 64, 128, 512};
+
+// How long the process took, as its loop measures it.
+struct HandlingTimes {
+  Histogram publish{kHandlingBounds};       // from taking a batch to its answer, commit and sync
+  Histogram commit{kHandlingBounds};        // of them, the commit and its sync
+  Histogram commit_batches{kCommitBounds};  // batches of one commit
+};
+
 // All of it, as of `now`.
 struct BrokerStats {
   Instant started{};
@@ -110,6 +130,8 @@ struct BrokerStats {
   std::vector<SiteStats> sites;
   std::vector<PendingJoin> pending;
   std::vector<BrokerEvent> events;  // the last 1,000, newest first
+  HandlingTimes times;
+  Histogram propagation{kPropagationBounds};  // from storing a batch to a reader's ack of it
 };
 
 }  // namespace dirsync

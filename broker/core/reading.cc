@@ -129,6 +129,7 @@ Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const 
   if (mark && Behind(hold.acked, ack.position)) {
     hold.acked = ack.position;
     reader.moved = step.now;
+    CountAck(session.site, step.now - mark->time);
     const bool back = !hold.holds && log.total - mark->total <= settings.reader_bytes_max;
     if (back || Behind(hold.from, ack.position)) {
       hold.from = ack.position;

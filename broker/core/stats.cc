@@ -67,6 +67,16 @@ void Broker::State::CountWaiting(BrokerStream& stream, Instant now) {
   stream.minutes.back().waiting = waiting;
 }
 
+// `age`: of the batch that an ack names, since it was stored.
+void Broker::State::CountAck(const std::string& folded_site, Duration age) {
+  const std::chrono::microseconds waited = std::max(age, Duration(0));
+  const auto value = static_cast<std::uint64_t>(waited.count());
+  propagation.Count(value);
+  BrokerSite& site = sites[folded_site];
+  ++site.acks;
+  site.acked_microseconds += value;
+}
+
 std::vector<BrokerEvent> Broker::EventsAfter(std::uint64_t number) const {
   std::vector<BrokerEvent> news;
   for (const BrokerEvent& event : state_->events) {
@@ -148,17 +158,16 @@ BrokerStats Broker::Stats(const storage::ReadView& view, Instant now) const {
   stats.log_bytes_max = state.settings.log_bytes_max;
   stats.reader_bytes_max = state.settings.reader_bytes_max;
   stats.reader_seconds_max = state.settings.reader_seconds_max;
-  stats.reader_bytes_max = state.settings.reader_bytes_max;
-  stats.reader_seconds_max = state.settings.reader_seconds_max;
   stats.disk_free_bytes = state.disk_free;
   stats.sessions_open = state.sessions.size();
   stats.refusals = state.refusals;
+  stats.propagation = state.propagation;
   stats.events.assign(state.events.begin(), state.events.end());
   for (const auto& [name, stream] : state.streams)
     stats.streams.push_back(state.StatsOf(view, stream));
   for (const auto& [folded, site] : state.sites)
     stats.sites.push_back({site.entry, site.session != 0, site.since, site.heard, site.program,
-                           site.sessions, site.report});
+                           site.sessions, site.report, site.acks, site.acked_microseconds});
   const auto [lower, upper] = storage::TableRange(storage::Table::kJoin);
   for (auto cursor = view.Scan(lower, upper); cursor->Valid(); cursor->Next())
     if (auto join = DecodeJoin(cursor->Value()); join && !join->refused)

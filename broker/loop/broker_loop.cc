@@ -24,6 +24,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+std::uint64_t MicrosecondsSince(Clock::time_point begin) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count());
+}
+
 constexpr std::size_t kMessagesMost = 512;              // of one commit
 constexpr std::size_t kCommitBytes = 4 * limits::kMiB;  // likewise, about
 constexpr std::uint64_t kPumpBytes = 8 * limits::kMiB;  // sent before messages are taken again
@@ -60,7 +65,11 @@ class BrokerLoop : public BrokerAdmin {
   Result<> Run();
 
   BrokerStore& store() override { return *store_; }
-  BrokerStats Stats() override { return broker_->Stats(store_->storage(), MachineTime()); }
+  BrokerStats Stats() override {
+    BrokerStats stats = broker_->Stats(store_->storage(), MachineTime());
+    stats.times = times_;
+    return stats;
+  }
   Result<Invitation> Invite() override;
   Result<> Take(const SignedRosterEntry& entry) override;
   Result<> Refuse(const std::string& site) override;
@@ -109,6 +118,7 @@ class BrokerLoop : public BrokerAdmin {
   std::unique_ptr<PageServer> page_;
   Clock::time_point ticked_ = Clock::now() - kTick;
   std::uint64_t event_logged_ = 0;
+  HandlingTimes times_;
   bool more_ = false;  // to deliver, or to take
   bool stop_ = false;
 };
@@ -251,12 +261,16 @@ void BrokerLoop::TakeRefusals(bool at_door) {
 
 // Everything that waits, up to a bound, in one commit and one sync; then the answers.
 Result<> BrokerLoop::TakeMessages() {
+  const auto begin = Clock::now();
   std::vector<Incoming> batch;
   std::size_t bytes = 0;
+  std::uint64_t publishes = 0;
   more_ = false;
   while (batch.size() < kMessagesMost && bytes < kCommitBytes && TakeOne(batch, false))
-    if (const auto* publish = std::get_if<Publish>(&batch.back().message); publish != nullptr)
+    if (const auto* publish = std::get_if<Publish>(&batch.back().message); publish != nullptr) {
       bytes += publish->payload ? publish->payload->size() : 0;
+      ++publishes;
+    }
   for (std::size_t i = 0; i < kDoorMessagesMost && TakeOne(batch, true); ++i) {
   }
   // Once for all of them: each look at a socket is a call of the system.
@@ -277,12 +291,17 @@ Result<> BrokerLoop::TakeMessages() {
   DIRSYNC_CHECK(Commit(transaction, sync));
   RefreshKeys();
   Send(std::move(out));
+  if (publishes > 0) {
+    times_.publish.Count(MicrosecondsSince(begin), publishes);
+    times_.commit_batches.Count(publishes);
+  }
   return {};
 }
 
 Result<> BrokerLoop::Commit(storage::Transaction& transaction, bool sync) {
   if (transaction.rows() == 0) return {};
   PassKillPoint("broker-commit");
+  const auto begin = Clock::now();
   auto done = store_->storage().Commit(transaction.Take());
   PassKillPoint("broker-sync");
   if (done && sync) done = store_->storage().Sync();
@@ -291,6 +310,7 @@ Result<> BrokerLoop::Commit(storage::Transaction& transaction, bool sync) {
     if (!failed_) failed_ = done.error();
     return std::unexpected(*failed_);
   }
+  if (sync) times_.commit.Count(MicrosecondsSince(begin));
   PassKillPoint("broker-committed");
   LogEvents();
   return {};

@@ -11,6 +11,8 @@ namespace {
 
 using Kind = MetricWriter::Kind;
 
+constexpr std::uint64_t kMicroseconds = 1'000'000;  // of a second
+
 constexpr PublishOutcome kRejections[] = {PublishOutcome::kGap,      PublishOutcome::kConflict,
                                           PublishOutcome::kFenced,   PublishOutcome::kQuota,
                                           PublishOutcome::kReadOnly, PublishOutcome::kTooLarge,
@@ -151,6 +153,23 @@ void WriteCounts(MetricWriter& out, const PageSnapshot& snapshot, const CounterS
   }
 }
 
+void WriteTimes(MetricWriter& out, const BrokerStats& stats) {
+  out.Family("publish_duration_seconds", Kind::kHistogram,
+             "From taking a batch to its answer, with commit and sync.");
+  out.Samples(stats.times.publish, kMicroseconds);
+  out.Family("commit_duration_seconds", Kind::kHistogram, "Of a commit and its sync.");
+  out.Samples(stats.times.commit, kMicroseconds);
+  out.Family("commit_size_batches", Kind::kHistogram, "Batches that came with one commit.");
+  out.Samples(stats.times.commit_batches, 1);
+  out.Family("propagation_seconds", Kind::kHistogram,
+             "From storing a batch to a reader's ack of it; of each ack, its last batch.");
+  out.Samples(stats.propagation, kMicroseconds);
+  // Buckets by reader would be a fifth of all that is scraped at 100 sites.
+  out.Family("reader_propagation_seconds", Kind::kSummary, "The same by reader, without buckets.");
+  for (const SiteStats& site : stats.sites)
+    out.Samples(site.acks, site.acked_microseconds, kMicroseconds, {{"reader", site.entry.site}});
+}
+
 struct StreamFamily {
   std::string_view name;
   Kind kind;
@@ -287,6 +306,7 @@ std::string MetricsText(const PageSnapshot& snapshot, CounterSums& sums, std::st
   MetricWriter out;
   WriteBroker(out, snapshot, program, ready);
   WriteCounts(out, snapshot, sums);
+  WriteTimes(out, *snapshot.stats);
   WriteStreams(out, *snapshot.stats);
   WriteReaders(out, snapshot, sums);
   return out.Take();

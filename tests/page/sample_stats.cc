@@ -274,6 +274,23 @@ void MakeHostile(BrokerStats& stats) {
   stats.refusals["x\"} 1\n"] = 1;
 }
 
+// Acks of a day: most at once, some after hours. They grow from call to call, as counters do.
+void AddTimes(BrokerStats& stats, Instant now) {
+  const auto grown = static_cast<std::uint64_t>(ToMillis(now) / 1000 % 100'000);
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    const std::uint64_t draw = Mixed(i);
+    const std::uint64_t times = 1 + grown;
+    stats.times.publish.Count(800 + draw % 9000, times);
+    stats.times.commit.Count(500 + draw % 7000, times);
+    stats.times.commit_batches.Count(1 + draw % 40, times);
+    stats.propagation.Count(draw % 50 == 0 ? 7'200'000'000 : 20'000 + draw % 900'000, times);
+  }
+  for (SiteStats& site : stats.sites) {
+    site.acks = 1000 + grown;
+    site.acked_microseconds = site.acks * 240'000;
+  }
+}
+
 }  // namespace
 
 BrokerStats SampleStats(const SampleChoice& choice, Instant now) {
@@ -288,6 +305,7 @@ BrokerStats SampleStats(const SampleChoice& choice, Instant now) {
   stats.sessions_open = static_cast<std::uint64_t>(choice.sites);
   AddSites(stats, choice, now);
   AddStreams(stats, choice, now);
+  AddTimes(stats, now);
   for (const StreamStats& stream : stats.streams) stats.log_bytes += stream.bytes;
   if (choice.troubles && choice.sites > 1) AddTroubles(stats, now);
   if (choice.hostile) MakeHostile(stats);

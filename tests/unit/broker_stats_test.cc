@@ -27,6 +27,26 @@ class BrokerStatsTest : public BrokerWorld {
   SignedStream stream_ = Told("Site1");
 };
 
+TEST_F(BrokerStatsTest, Acks_AreCountedByTheAgeOfTheirBatch) {
+  for (int i = 0; i < 4; ++i) Publishes("Site1", stream_.Next());
+  Subscribes("Site2", stream_.name(), stream_.At(1).position);
+  now_ += std::chrono::milliseconds(1500);
+  Acks("Site2", stream_.At(3));
+  Acks("Site2", stream_.At(3));  // says nothing new
+  now_ += std::chrono::hours(48);
+  Acks("Site2", stream_.At(4));
+  const BrokerStats stats = Stats();
+  EXPECT_EQ(stats.propagation.count(), 2U);
+  EXPECT_EQ(stats.propagation.counts().back(), 1U);
+  EXPECT_EQ(stats.propagation.sum(), 172'803'000'000U);
+  for (const SiteStats& site : stats.sites) {
+    EXPECT_EQ(site.acks, site.entry.site == "Site2" ? 2U : 0U) << site.entry.site;
+    if (site.acks > 0) {
+      EXPECT_EQ(site.acked_microseconds, stats.propagation.sum());
+    }
+  }
+}
+
 TEST_F(BrokerStatsTest, Streams_AndReaders) {
   for (int i = 0; i < 4; ++i) Publishes("Site1", stream_.Next());
   Publishes("Site1", stream_.At(4));

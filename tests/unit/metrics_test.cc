@@ -59,7 +59,7 @@ TEST(Metrics, LabelsAreStreamsReadersOrWordsOfLists) {
     EXPECT_FALSE(name.contains("stream=") && name.contains("reader=")) << name;
   }
   EXPECT_THAT(labels,
-              testing::UnorderedElementsAre("stream", "reader", "state", "reason", "outcome",
+              testing::UnorderedElementsAre("stream", "reader", "state", "reason", "outcome", "le",
                                             "version", "protocol_min", "protocol_max"));
 }
 
@@ -98,6 +98,32 @@ TEST(Metrics, LinksAreCountedByState) {
   EXPECT_EQ(samples.at("dirsync_broker_links{state=\"in-sync\"}"), "0");
   EXPECT_EQ(samples.at("dirsync_broker_reader_held_deletes{reader=\"Amsterdam\"}"), "37");
   EXPECT_EQ(samples.at("dirsync_broker_stats_timestamp_seconds"), "1800000000.123");
+}
+
+TEST(Metrics, Buckets_AddUpAndEndWithAll) {
+  BrokerStats stats;
+  stats.times.commit.Count(500);
+  stats.times.commit.Count(501, 2);
+  stats.times.commit.Count(11'000'000);
+  SiteStats site;
+  site.entry.site = "Cork";
+  site.acks = 3;
+  site.acked_microseconds = 1'500'000;
+  stats.sites.push_back(site);
+  CounterSums sums;
+  const auto samples = Samples(MetricsText(SnapshotOf(std::move(stats)), sums, "1", false));
+  const auto commit = [&](const std::string& rest) {
+    return samples.at("dirsync_broker_commit_duration_seconds" + rest);
+  };
+  EXPECT_EQ(commit("_bucket{le=\"0.0005\"}"), "1");
+  EXPECT_EQ(commit("_bucket{le=\"0.001\"}"), "3");
+  EXPECT_EQ(commit("_bucket{le=\"10\"}"), "3");
+  EXPECT_EQ(commit("_bucket{le=\"+Inf\"}"), "4");
+  EXPECT_EQ(commit("_count"), "4");
+  EXPECT_EQ(commit("_sum"), "11.001502");
+  EXPECT_EQ(samples.at("dirsync_broker_propagation_seconds_bucket{le=\"86400\"}"), "0");
+  EXPECT_EQ(samples.at("dirsync_broker_reader_propagation_seconds_sum{reader=\"Cork\"}"), "1.5");
+  EXPECT_EQ(samples.at("dirsync_broker_reader_propagation_seconds_count{reader=\"Cork\"}"), "3");
 }
 
 TEST(Metrics, HostileNamesCannotEndALabelOrALine) {
