@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <set>
 
 #include "broker/page/metric_writer.h"
+#include "proto/base/text.h"
 
 namespace dirsync {
 namespace {
@@ -40,12 +42,28 @@ struct ReaderTotals {
   Instant oldest_unacked{}, oldest_canary{}, last_ack{};
 };
 
-StreamTotals TotalsOf(const StreamStats& stream) {
+// Sites that were revoked or have left, folded: what they no longer read or tell is no trouble.
+using Former = std::set<std::string>;
+
+Former FormerSites(const BrokerStats& stats) {
+  Former former;
+  for (const SiteStats& site : stats.sites)
+    if (site.entry.state != SiteState::kActive) former.insert(FoldName(site.entry.site));
+  return former;
+}
+
+bool Has(const Former& former, const std::string& site) {
+  return !former.empty() && former.contains(FoldName(site));
+}
+
+StreamTotals TotalsOf(const StreamStats& stream, const Former& former) {
   StreamTotals totals;
   totals.stream = &stream;
   totals.name = stream.stream.ToString();
   for (const auto& [outcome, count] : stream.rejected) totals.rejected += count;
+  if (Has(former, stream.stream.site)) return totals;
   for (const ReaderStats& reader : stream.readers) {
+    if (Has(former, reader.site)) continue;
     totals.lag_batches = std::max(totals.lag_batches, reader.lag_batches);
     totals.lag_bytes = std::max(totals.lag_bytes, reader.lag_bytes);
     totals.needing_ranges += reader.needs_ranges ? 1 : 0;
@@ -66,7 +84,9 @@ void AddReader(ReaderTotals& totals, const ReaderStats& reader, const LinkView& 
   totals.credit += reader.credit_bytes;
   totals.held += view.deletes_waiting;
   totals.quarantined += view.quarantined;
-  totals.refused += view.state == LinkState::kRefused ? 1 : 0;
+  // Below a warning it is meant: the producer was revoked, or has left.
+  const bool meant = view.severity < Severity::kWarning;
+  totals.refused += view.state == LinkState::kRefused && !meant ? 1 : 0;
   totals.resyncing += view.full_total > 0 ? 1 : 0;
   TakeEarlier(totals.oldest_unacked, reader.oldest_unacked);
   totals.last_ack = std::max(totals.last_ack, reader.last_ack);
@@ -133,6 +153,8 @@ void WriteCounts(MetricWriter& out, const PageSnapshot& snapshot, const CounterS
   std::map<std::string, std::uint64_t> refusals = stats.refusals;
   for (const ErrorInfo& info : ErrorRegistry())
     if (info.exit_status != 0) refusals.try_emplace(std::string(info.text), 0);
+  for (const char* reason : {"handshake-auth", "handshake-protocol", "handshake-no-detail"})
+    refusals.try_emplace(reason, 0);
   out.Family("refusals_total", Kind::kCounter, "Refusals by reason: error code or handshake.");
   std::uint64_t others = 0;
   constexpr std::size_t kReasons = 128;
@@ -216,9 +238,9 @@ constexpr StreamFamily kStreamFamilies[] = {
      [](S t) { return t.stream->report ? t.stream->report->outbox_batches : 0; }},
 };
 
-void WriteStreams(MetricWriter& out, const BrokerStats& stats) {
+void WriteStreams(MetricWriter& out, const BrokerStats& stats, const Former& former) {
   std::vector<StreamTotals> streams;
-  for (const StreamStats& stream : stats.streams) streams.push_back(TotalsOf(stream));
+  for (const StreamStats& stream : stats.streams) streams.push_back(TotalsOf(stream, former));
   for (const StreamFamily& family : kStreamFamilies) {
     out.Family(family.name, family.kind, family.help);
     for (const StreamTotals& totals : streams)
@@ -264,12 +286,15 @@ constexpr ReaderFamily kReaderGauges[] = {
      [](R t) { return t.quarantined; }},
 };
 
-void WriteReaders(MetricWriter& out, const PageSnapshot& snapshot, const CounterSums& sums) {
+void WriteReaders(MetricWriter& out, const PageSnapshot& snapshot, const CounterSums& sums,
+                  const Former& former) {
   std::map<std::string, ReaderTotals> readers;
   std::size_t index = 0;  // of the link: the overview has the order of the stats
   for (const StreamStats& stream : snapshot.stats->streams)
-    for (const ReaderStats& reader : stream.readers)
-      AddReader(readers[reader.site], reader, snapshot.overview.links.at(index++));
+    for (const ReaderStats& reader : stream.readers) {
+      const LinkView& view = snapshot.overview.links.at(index++);
+      if (!Has(former, reader.site)) AddReader(readers[reader.site], reader, view);
+    }
   for (const ReaderFamily& family : kReaderGauges) {
     out.Family(family.name, Kind::kGauge, family.help);
     for (const auto& [site, totals] : readers) out.Sample(family.value(totals), {{"reader", site}});
@@ -307,8 +332,9 @@ std::string MetricsText(const PageSnapshot& snapshot, CounterSums& sums, std::st
   WriteBroker(out, snapshot, program, ready);
   WriteCounts(out, snapshot, sums);
   WriteTimes(out, *snapshot.stats);
-  WriteStreams(out, *snapshot.stats);
-  WriteReaders(out, snapshot, sums);
+  const Former former = FormerSites(*snapshot.stats);
+  WriteStreams(out, *snapshot.stats, former);
+  WriteReaders(out, snapshot, sums, former);
   return out.Take();
 }
 

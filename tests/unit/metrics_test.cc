@@ -72,6 +72,7 @@ TEST(Metrics, EveryRefusalHasACounterFromTheStart) {
     EXPECT_TRUE(samples.contains("dirsync_broker_refusals_total{reason=\"" + reason + "\"}"))
         << reason;
   }
+  EXPECT_TRUE(samples.contains("dirsync_broker_refusals_total{reason=\"handshake-auth\"}"));
   for (const char* outcome :
        {"GAP", "CONFLICT", "FENCED", "QUOTA", "READ_ONLY", "TOO_LARGE", "UNAUTHORIZED", "VERSION"})
     EXPECT_TRUE(samples.contains("dirsync_broker_publishes_rejected_total{outcome=\"" +
@@ -90,6 +91,37 @@ TEST(Metrics, EveryFamilyHasHelpTypeAndTheRightSuffix) {
     EXPECT_TRUE(name.starts_with("dirsync_broker_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), type == "counter") << name;
   }
+}
+
+TEST(Metrics, WhoWasRevokedIsNoTrouble) {
+  BrokerStats stats = SampleStats({.sites = 3}, kNow);
+  const std::string gone = stats.sites[2].entry.site;
+  const auto samples_of = [](const BrokerStats& given) {
+    CounterSums sums;
+    return Samples(MetricsText(SnapshotOf(given), sums, "1", true));
+  };
+  for (StreamStats& stream : stats.streams)
+    for (ReaderStats& reader : stream.readers)
+      if (reader.site == gone) {
+        reader.connected = false;
+        reader.needs_ranges = true;
+        reader.report->canary_at = kNow - std::chrono::hours(700);
+      }
+  const std::string tells = "{stream=\"" + stats.streams[0].stream.ToString() + "\"}";
+  const std::string told = "{stream=\"" + stats.streams[2].stream.ToString() + "\"}";
+  const std::string reads = "{reader=\"" + gone + "\"}";
+  const auto before = samples_of(stats);
+  EXPECT_EQ(before.at("dirsync_broker_reader_connected" + reads), "0");
+  EXPECT_EQ(before.at("dirsync_broker_stream_readers_needing_ranges" + tells), "1");
+  stats.sites[2].entry.state = SiteState::kRevoked;
+  const auto after = samples_of(stats);
+  EXPECT_FALSE(after.contains("dirsync_broker_reader_connected" + reads));
+  EXPECT_EQ(after.at("dirsync_broker_stream_readers_needing_ranges" + tells), "0");
+  EXPECT_GT(std::stod(after.at("dirsync_broker_stream_canary_timestamp_seconds" + tells)),
+            std::stod(before.at("dirsync_broker_stream_canary_timestamp_seconds" + tells)));
+  EXPECT_EQ(after.at("dirsync_broker_stream_canary_timestamp_seconds" + told), "0.000");
+  EXPECT_EQ(after.at("dirsync_broker_reader_links_refused{reader=\"Amsterdam\"}"),
+            before.at("dirsync_broker_reader_links_refused{reader=\"Amsterdam\"}"));
 }
 
 TEST(Metrics, LinksAreCountedByState) {
