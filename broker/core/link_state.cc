@@ -211,6 +211,9 @@ std::string_view SeverityName(Severity severity) {
 LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresholds) {
   const Ends ends(stats);
   LinkOverview overview;
+  std::size_t links = 0;
+  for (const StreamStats& stream : stats.streams) links += stream.readers.size();
+  overview.links.reserve(links);
   for (const StreamStats& stream : stats.streams) {
     LinkFacts facts;
     facts.stream = stream.stream;

@@ -18,11 +18,12 @@ void CounterSums::Update(const BrokerStats& stats) {
       rejected_[outcome] += Grown(count, before);
       before = count;
     }
+    auto& last = last_[name];
     for (const ReaderStats& reader : stream.readers) {
       const std::array<std::uint64_t, kCounters> now = {
           reader.delivered_batches, reader.redelivered_batches, reader.nacks, reader.ranges,
           reader.report ? reader.report->applied : 0};
-      auto& before = last_[{name, reader.site}];
+      auto& before = last[reader.site];
       ReaderCounters& sums = readers_[reader.site];
       sums.delivered += Grown(now[0], before[0]);
       sums.redelivered += Grown(now[1], before[1]);

@@ -26,7 +26,8 @@ class CounterSums {
 
  private:
   static constexpr std::size_t kCounters = 5;
-  std::map<std::pair<std::string, std::string>, std::array<std::uint64_t, kCounters>> last_;
+  // By stream, then by reader: names of streams are long and alike.
+  std::map<std::string, std::map<std::string, std::array<std::uint64_t, kCounters>>> last_;
   std::map<std::pair<std::string, PublishOutcome>, std::uint64_t> last_rejected_;
   std::map<std::string, ReaderCounters> readers_;
   std::map<PublishOutcome, std::uint64_t> rejected_;
