@@ -45,8 +45,13 @@ Result<> Link::State::Refresh() {
   DIRSYNC_TRY(instances, ListInstances(store.storage()));
   std::set<std::string> exporting;
   std::set<std::string> importing;
+  paused.clear();
   for (InstanceSettings& instance : instances) {
-    if (!UsesBroker(instance.transport) || instance.paused) continue;
+    if (!UsesBroker(instance.transport)) continue;
+    if (instance.paused) {
+      DIRSYNC_CHECK(NotePaused(instance));
+      continue;
+    }
     const std::string folded = FoldName(instance.name);
     if (instance.imports) {
       DIRSYNC_TRY(number, FindNumber(store.storage(), "import/" + folded));
@@ -186,6 +191,13 @@ void Link::Lost() {
   state.Forget();
 }
 
+void Link::Unreachable(const Error& why) {
+  State& state = *state_;
+  if (state.phase == LinkPhase::kRefused) return;
+  state.phase = why.code == ErrorCode::kNotPermitted ? LinkPhase::kRefused : LinkPhase::kOffline;
+  state.reason = why;
+}
+
 // A new greeting begins everything anew at the broker: subscriptions, credit, what is answered.
 void Link::State::Forget() {
   streams.clear();
@@ -196,6 +208,7 @@ void Link::State::Forget() {
     link.in_flight = 0;
     link.rewind.reset();
     link.stalled.reset();
+    link.full.reset();
   }
   for (auto& [name, link] : imports) {
     link.subscribed = false;

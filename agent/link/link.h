@@ -58,6 +58,8 @@ class Link {
   // Timers: canaries, wants asked again, retries after QUOTA, full copies that went silent, report.
   Result<std::vector<Message>> Tick();
   void Lost();
+  // No connection comes to be, and why; kNotPermitted: the broker's door stays closed to this site.
+  void Unreachable(const Error& why);
 
   // Begins a full copy of the stream that import `instance` reads, by ranges (R2); goes on where a
   // killed one stopped. kNotFound, kUnreachable (offline: it begins when connected).

@@ -171,6 +171,7 @@ Result<> Link::State::TakePublished(const Published& answer) {
   switch (answer.outcome) {
     case PublishOutcome::kStored:
     case PublishOutcome::kDuplicate:
+      link->full.reset();
       break;
     case PublishOutcome::kGap:
       if (!link->rewind) {
@@ -182,9 +183,10 @@ Result<> Link::State::TakePublished(const Published& answer) {
     case PublishOutcome::kReadOnly:
       if (!link->rewind) link->rewind = at;
       link->retry_at = Now() + std::chrono::seconds(std::max(1U, answer.retry_seconds));
-      Tell("publish-refused", link->settings.name,
-           "the broker takes nothing now: " + std::string(PublishOutcomeName(answer.outcome)),
-           answer.outcome == PublishOutcome::kQuota ? ErrorCode::kQuota : ErrorCode::kReadOnly);
+      link->full = Error{
+          answer.outcome == PublishOutcome::kQuota ? ErrorCode::kQuota : ErrorCode::kReadOnly,
+          "the broker takes nothing now: " + std::string(PublishOutcomeName(answer.outcome)), ""};
+      Tell("publish-refused", link->settings.name, link->full->message, link->full->code);
       break;
     case PublishOutcome::kConflict:
       // Either this store was put back, or the log is not ours: greet again, and compare.

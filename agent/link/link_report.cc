@@ -2,6 +2,7 @@
 #include "agent/core/wanted.h"
 #include "agent/link/link_state.h"
 #include "proto/base/measure.h"
+#include "proto/base/text.h"
 #include "storage/key.h"
 
 namespace dirsync {
@@ -30,7 +31,8 @@ InstanceReport ReportOf(const ExportLink& link) {
   report.captured = link.captured;
   report.outbox_batches = link.state.sequence - link.state.trimmed;
   report.canary_at = link.told_at;
-  if (const auto& problem = link.stalled ? link.stalled : link.refused; problem) {
+  const auto& stopped = link.stalled ? link.stalled : link.refused;
+  if (const auto& problem = stopped ? stopped : link.full; problem) {
     report.problem = problem->code;
     report.problem_text = problem->message.substr(0, 1024);
   }
@@ -66,6 +68,36 @@ InstanceReport ReportOf(const storage::ReadView& view, const ImportLink& link) {
 
 }  // namespace
 
+// What the store knows of the streams of an instance that is left alone.
+Result<> Link::State::NotePaused(const InstanceSettings& instance) {
+  const storage::ReadView& view = store.storage();
+  InstanceReport report;
+  report.instance = instance.name;
+  report.paused = true;
+  DIRSYNC_TRY(written, FindNumber(view, "export/" + FoldName(instance.name)));
+  DIRSYNC_TRY(producer, written ? LoadProducer(view, *written)
+                                : Result<std::optional<ProducerState>>(std::nullopt));
+  if (instance.exports && producer) {
+    report.exports = true;
+    report.stream = producer->name;
+    report.position = producer->position();
+    report.rows = producer->rows;
+    report.outbox_batches = producer->sequence - producer->trimmed;
+    paused.push_back(report);
+  }
+  DIRSYNC_TRY(read, FindNumber(view, "import/" + FoldName(instance.name)));
+  DIRSYNC_TRY(reader,
+              read ? LoadReader(view, *read) : Result<std::optional<ReaderState>>(std::nullopt));
+  if (!instance.imports || !reader || reader->source != SourceKind::kStream) return {};
+  ImportLink link;
+  link.settings = instance;
+  link.number = *read;
+  link.stream = reader->stream;
+  paused.push_back(ReportOf(view, link));
+  paused.back().paused = true;
+  return {};
+}
+
 // How a full copy ended: "1,204 entries equal, 3 deletes held".
 std::string Link::State::EqualText(const ImportLink& link, std::uint64_t rows) const {
   std::string text = CountText(rows, "entry", "entries") + " equal";
@@ -82,6 +114,7 @@ AgentReport Link::Report() const {
   for (const auto& [name, link] : state_->exports) report.instances.push_back(ReportOf(link));
   for (const auto& [name, link] : state_->imports)
     report.instances.push_back(ReportOf(state_->store.storage(), link));
+  for (const InstanceReport& one : state_->paused) report.instances.push_back(one);
   return report;
 }
 

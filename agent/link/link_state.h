@@ -35,6 +35,7 @@ struct ExportLink {
   Instant retry_at{};
   std::optional<Error> stalled;
   std::optional<Error> refused;  // why nothing new is captured; what is told is published
+  std::optional<Error> full;     // why the broker took nothing when it was last asked
   std::set<std::string>
       readers;        // registered at the broker, folded; without those that take ranges
   Instant told_at{};  // of the last batch
@@ -145,6 +146,7 @@ struct Link::State {
   void DropCopy(ImportLink& link, Duration wait);
 
   // link_report.cc
+  Result<> NotePaused(const InstanceSettings& settings);
   std::string EqualText(const ImportLink& link, std::uint64_t rows) const;
 
   // link_request.cc
@@ -161,6 +163,7 @@ struct Link::State {
   Error reason{ErrorCode::kAlreadyApplied, "", ""};
   std::map<std::string, ExportLink> exports;  // by folded instance name
   std::map<std::string, ImportLink> imports;
+  std::vector<InstanceReport> paused;          // left alone, and yet reported
   std::map<StreamName, Streams::Log> streams;  // announced since the connection stands
   std::optional<Membership> membership;
   MailDomains domains;  // of the roster

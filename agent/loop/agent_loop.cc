@@ -92,6 +92,7 @@ Result<> AgentLoop::Run() {
     if (!Stopping()) Wait(UntilNextTurn());
   }
   Log("info", "stopping");
+  if (opened_) opened_->session->Leave();
   return {};
 }
 

@@ -123,10 +123,13 @@ Result<> BrokerSession::TakeState(Clock::time_point now) {
     refused_ = refused_ || *state == ConnectionState::kRefused;
     if (was)
       tell_({"disconnected", "", "the connection to the broker is gone", ErrorCode::kUnreachable});
-    if (!why.empty() && std::exchange(why_not_, why) != why)
-      tell_({"unreachable", "", "the broker's door stays closed: " + why,
-             *state == ConnectionState::kRefused ? ErrorCode::kNotPermitted
-                                                 : ErrorCode::kUnreachable});
+    if (why.empty()) continue;
+    const Error closed{
+        *state == ConnectionState::kRefused ? ErrorCode::kNotPermitted : ErrorCode::kUnreachable,
+        "the broker's door stays closed: " + why, ""};
+    link_.Unreachable(closed);
+    if (std::exchange(why_not_, why) != why)
+      tell_({"unreachable", "", closed.message, closed.code});
   }
   return {};
 }
@@ -195,6 +198,14 @@ void BrokerSession::Send(std::vector<Message> messages) {
 void BrokerSession::Lose(Clock::time_point now) {
   if (std::exchange(connected_, false)) greet_at_ = now;
   link_.Lost();
+}
+
+void BrokerSession::Leave() {
+  if (connection_ && link_.phase() == LinkPhase::kOpen)
+    static_cast<void>(
+        connection_->SendLast(Bye{ErrorCode::kUnreachable, "the agent of this site stops", 0}));
+  connection_.reset();
+  Lose(Clock::now());
 }
 
 void BrokerSession::TellEvents() {

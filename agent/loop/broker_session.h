@@ -35,6 +35,9 @@ class BrokerSession {
   std::vector<int> descriptors() const;
   int timeout_ms(Clock::time_point now) const;
 
+  // Says BYE, so that the broker knows at once and not by silence. The session is over then.
+  void Leave();
+
   // Whether what goes both ways is the broker's now: a session is open, or was a moment ago.
   bool carries(Clock::time_point now) const;
   Link& link() { return link_; }

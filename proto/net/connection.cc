@@ -8,6 +8,7 @@ namespace {
 
 constexpr int kReconnectMs = 200;
 constexpr int kReconnectMostMs = 5000;
+constexpr int kFarewellMs = 500;
 constexpr std::uint32_t kHandshakeMs = 10'000;
 
 }  // namespace
@@ -64,6 +65,11 @@ std::optional<Result<Message>> Connection::Receive() {
 Result<> Connection::Send(const Message& message) {
   if (net::SendFrames(state_->socket, message) == 0) return {};
   return Fail(ErrorCode::kBusy, "send: not connected");
+}
+
+Result<> Connection::SendLast(const Message& message) {
+  state_->socket.set(zmq::sockopt::linger, kFarewellMs);
+  return Send(message);
 }
 
 std::optional<ConnectionState> Connection::TakeState(std::string& why) {

@@ -35,6 +35,8 @@ class Connection {
   // kBusy: not connected, or limits::kMessagesUnderWay wait already. Nothing is queued for a
   // connection that does not stand: the log is the buffer.
   Result<> Send(const Message& message);
+  // As Send, the last message: the destructor gives it half a second to leave.
+  Result<> SendLast(const Message& message);
   // What changed since the last call; nullopt: nothing. kRefused with ZeroMQ's reason in `why`.
   std::optional<ConnectionState> TakeState(std::string& why);
 
