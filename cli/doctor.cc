@@ -23,7 +23,7 @@ void AddLinks(const DutyView& view, std::vector<Finding>& findings) {
     Finding finding{
         first.severity,
         PairOf(first) + " is " + std::string(LinkStateName(first.state)) + ": " + first.reason,
-        first.command, first.at == view.here ? "" : first.at};
+        NextText(first.command, first.alternative, "", ""), first.at == view.here ? "" : first.at};
     if (links.size() > 1)
       finding.text += "; " + CountText(links.size() - 1, "link", "links") + " alike";
     // To look with the command that is looking helps nobody.

@@ -6,13 +6,15 @@
 #include "cli/instance_view.h"
 #include "proto/base/measure.h"
 #include "proto/base/text.h"
+#include "proto/trust/membership.h"
 
 namespace dirsync::cli {
 namespace {
 
-InstanceReport ReportOf(const ProducerState& producer, const std::string& instance) {
+InstanceReport ReportOf(const ProducerState& producer, const InstanceSettings& settings) {
   InstanceReport report;
-  report.instance = instance;
+  report.instance = settings.name;
+  report.paused = settings.paused;
   report.exports = true;
   report.stream = producer.name;
   report.position = producer.position();
@@ -22,9 +24,10 @@ InstanceReport ReportOf(const ProducerState& producer, const std::string& instan
 }
 
 Result<InstanceReport> ReportOf(const storage::ReadView& view, const ReaderState& reader,
-                                const std::string& instance) {
+                                const InstanceSettings& settings) {
   InstanceReport report;
-  report.instance = instance;
+  report.instance = settings.name;
+  report.paused = settings.paused;
   report.stream = reader.stream;
   report.position = reader.cursor;
   for (const auto& [entry_class, rows] : reader.rows) report.rows += rows;
@@ -36,19 +39,22 @@ Result<InstanceReport> ReportOf(const storage::ReadView& view, const ReaderState
   return report;
 }
 
-// What the rows of a site's store say while no process has it open.
+// What the rows of a site's store say. What the broker carries needs an agent, once the site has
+// joined; files need nobody.
 Result<AgentStanding> StandingOf(Context& context, Store& store) {
   AgentStanding standing;
   standing.site = store.profile().site;
-  standing.connected = true;  // not known: files need no session
+  standing.running = false;
   standing.now = context.world().Now();
+  DIRSYNC_TRY(membership, LoadMembership(store.storage()));
   DIRSYNC_TRY(states, AllStates(store.storage()));
   for (const InstanceState& state : states) {
-    if (state.producer)
-      standing.report.instances.push_back(ReportOf(*state.producer, state.settings.name));
+    const bool session = membership && UsesBroker(state.settings.transport);
+    auto& reports = session ? standing.report.instances : standing.by_files;
+    if (state.producer) reports.push_back(ReportOf(*state.producer, state.settings));
     if (!state.reader || state.reader->source != SourceKind::kStream) continue;
-    DIRSYNC_TRY(report, ReportOf(store.storage(), *state.reader, state.settings.name));
-    standing.report.instances.push_back(std::move(report));
+    DIRSYNC_TRY(report, ReportOf(store.storage(), *state.reader, state.settings));
+    reports.push_back(std::move(report));
   }
   return standing;
 }
@@ -63,7 +69,8 @@ Result<AgentStanding> StandingOfSite(Context& context) {
   DIRSYNC_TRY(read, StandingOf(context, *store));
   if (!live) return read;
   AgentStanding standing = serving->agent();
-  for (InstanceReport& report : read.report.instances) {
+  std::ranges::move(read.report.instances, std::back_inserter(read.by_files));
+  for (InstanceReport& report : read.by_files) {
     const bool carried = std::ranges::any_of(standing.report.instances, [&](const auto& other) {
       return other.instance == report.instance && other.exports == report.exports;
     });
@@ -142,10 +149,17 @@ void PrintLinks(Context& context, const DutyView& view) {
   table.Finish();
 }
 
+std::string NextText(const std::string& command, const std::string& alternative,
+                     const std::string& at, const std::string& here) {
+  std::string text = command;
+  if (!alternative.empty()) text += ", or " + alternative;
+  if (!at.empty() && at != here) text += " (at " + at + ")";
+  return text;
+}
+
 void PrintNext(Context& context, const LinkOverview& overview, const std::string& here) {
   if (overview.command.empty()) return;
-  const bool elsewhere = !overview.at.empty() && overview.at != here;
-  context.Next(overview.command + (elsewhere ? " (at " + overview.at + ")" : ""));
+  context.Next(NextText(overview.command, overview.alternative, overview.at, here));
 }
 
 }  // namespace dirsync::cli

@@ -31,7 +31,11 @@ std::string AgoText(Instant time, Instant now);
 std::vector<const LinkView*> WorstLinks(const LinkOverview& overview);
 // A table of all links, the worst first.
 void PrintLinks(Context& context, const DutyView& view);
-// "  next: dirsync held list (at Site2)" on stderr, if there is something to do.
+// "dirsync sites approve Site2, or dirsync sites refuse Site2 (at the broker)"; the place only if
+// it is not `here`.
+std::string NextText(const std::string& command, const std::string& alternative,
+                     const std::string& at, const std::string& here);
+// "next: dirsync agent run (at Site2)" on stderr, if there is something to do.
 void PrintNext(Context& context, const LinkOverview& overview, const std::string& here);
 
 }  // namespace dirsync::cli

@@ -259,7 +259,10 @@ Result<int> ListQuarantined(Context& context, const Arguments& arguments) {
   if (rows.empty()) {
     context.Note("the quarantine is empty");
   } else {
-    context.Next("dirsync quarantine retry ID… or quarantine discard ID… (--all)");
+    const auto instance = arguments.Value("--instance");
+    context.Next("dirsync quarantine retry --all" +
+                 (instance ? " --instance " + Quoted(*instance) : std::string()) +
+                 ", once the cause is cured; or quarantine discard ID…");
   }
   return 0;
 }

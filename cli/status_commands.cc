@@ -29,6 +29,7 @@ void PrintStatusJson(Context& context, const DutyView& view) {
                        .Text("sentence", view.overview.sentence)
                        .Text("command", view.overview.command)
                        .Text("at", view.overview.at)
+                       .Text("alternative", view.overview.alternative)
                        .Raw("links", LinksJson(view.overview))
                        .Finish()
                 << '\n';
@@ -70,6 +71,9 @@ constexpr std::string_view kCheckWords[] = {"OK", "WARNING", "CRITICAL", "UNKNOW
 struct CheckOutcome {
   int status = 0;
   std::string text;
+  LinkState state = LinkState::kInSync;  // of the worst link
+  std::string command, alternative, at;
+  std::string here;
   std::uint64_t links = 0, not_in_sync = 0, held = 0, quarantined = 0, batches = 0;
 };
 
@@ -80,6 +84,10 @@ void PrintCheck(Context& context, std::string_view format, const CheckOutcome& o
                          .Text("status", word)
                          .Number("code", static_cast<std::uint64_t>(outcome.status))
                          .Text("text", outcome.text)
+                         .Text("state", LinkStateName(outcome.state))
+                         .Text("command", outcome.command)
+                         .Text("at", outcome.at)
+                         .Text("alternative", outcome.alternative)
                          .Number("links", outcome.links)
                          .Number("not_in_sync", outcome.not_in_sync)
                          .Number("deletes_waiting", outcome.held)
@@ -100,10 +108,15 @@ void PrintCheck(Context& context, std::string_view format, const CheckOutcome& o
     gauge("quarantined_changes", "Changes that could not be applied.", outcome.quarantined);
     gauge("batches_waiting", "Batches on their way.", outcome.batches);
   } else {
-    context.out() << word << " - " << Printable(outcome.text, 600) << " | links=" << outcome.links
-                  << " not_in_sync=" << outcome.not_in_sync << " deletes=" << outcome.held
-                  << " quarantined=" << outcome.quarantined << " batches=" << outcome.batches
-                  << '\n';
+    context.out() << word << " - " << Printable(outcome.text, 600);
+    if (!outcome.command.empty())
+      context.out() << "; next: "
+                    << Printable(
+                           NextText(outcome.command, outcome.alternative, outcome.at, outcome.here),
+                           600);
+    context.out() << " | links=" << outcome.links << " not_in_sync=" << outcome.not_in_sync
+                  << " deletes=" << outcome.held << " quarantined=" << outcome.quarantined
+                  << " batches=" << outcome.batches << '\n';
   }
 }
 
@@ -141,11 +154,20 @@ CheckOutcome OutcomeOf(const DutyView& view, const std::string& site) {
     outcome.held += link.deletes_waiting;
     outcome.quarantined += link.quarantined;
     outcome.batches += link.batches_waiting;
-    if (worst == nullptr || link.severity > worst->severity) worst = &link;
+    const bool worse = worst == nullptr || link.severity > worst->severity ||
+                       (link.severity == worst->severity && link.state > worst->state);
+    if (worse) worst = &link;
   }
-  outcome.status = CheckStatus(view.overview.severity);
-  outcome.text = view.overview.sentence;
-  if (site.empty()) return outcome;
+  outcome.here = view.here;
+  if (worst != nullptr) outcome.state = worst->state;
+  if (site.empty()) {
+    outcome.status = CheckStatus(view.overview.severity);
+    outcome.text = view.overview.sentence;
+    outcome.command = view.overview.command;
+    outcome.alternative = view.overview.alternative;
+    outcome.at = view.overview.at;
+    return outcome;
+  }
   if (worst == nullptr) {
     outcome.status = kUnknownStatus;
     outcome.text = "no link begins or ends at " + site;
@@ -154,6 +176,9 @@ CheckOutcome OutcomeOf(const DutyView& view, const std::string& site) {
   outcome.status = CheckStatus(worst->severity);
   outcome.text =
       PairOf(*worst) + " is " + std::string(LinkStateName(worst->state)) + ": " + worst->reason;
+  outcome.command = worst->command;
+  outcome.alternative = worst->alternative;
+  outcome.at = worst->at;
   return outcome;
 }
 

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kNameShown = 64;
 constexpr std::size_t kTextShown = 300;
+constexpr std::string_view kBroker = "the broker";
+constexpr std::string_view kStartAgent = "dirsync agent run";
 
 struct Verdict {
   LinkState state;
@@ -17,6 +19,7 @@ struct Verdict {
   std::string reason;
   std::string command;
   std::string at;
+  std::string alternative = {};
 };
 using Ruling = std::optional<Verdict>;
 
@@ -41,6 +44,19 @@ std::string ResyncOf(const LinkFacts& facts) {
          ShellWord(facts.reader.site);
 }
 
+// What has both sides compared; an end that is away is started first.
+Verdict WithResync(const LinkFacts& facts, Verdict verdict) {
+  for (const LinkEnd* end : {&facts.producer, &facts.reader}) {
+    if (end->online || facts.cut_off) continue;
+    verdict.command = kStartAgent;
+    verdict.at = end->site;
+    return verdict;
+  }
+  verdict.command = ResyncOf(facts);
+  verdict.at = facts.producer.site;
+  return verdict;
+}
+
 std::string ProblemText(const LinkEnd& end) {
   const ErrorInfo& info = InfoOf(end.report->problem);
   std::string text = Named(end.site) + " says " + std::string(info.text);
@@ -56,24 +72,43 @@ const LinkEnd* EndWithProblem(const LinkFacts& facts, LinkState state) {
   return nullptr;
 }
 
-Ruling Refused(const LinkFacts& facts, const LinkThresholds&) {
-  for (const LinkEnd* end : {&facts.producer, &facts.reader}) {
-    if (end->state == SiteState::kActive) continue;
-    const bool revoked = end->state == SiteState::kRevoked;
-    return Verdict{LinkState::kRefused, Severity::kNotice,
-                   Named(end->site) + (revoked ? " is revoked: its messages are refused"
-                                               : " has left the organisation"),
-                   "dirsync sites list", "the broker"};
+// A site that was revoked comes back by joining again.
+Verdict TurnedOut(const LinkEnd& end) {
+  Verdict verdict{LinkState::kRefused, Severity::kNotice,
+                  Named(end.site) + " has left the organisation", "", ""};
+  if (end.state == SiteState::kRevoked) {
+    verdict.reason = Named(end.site) + " is revoked: its messages are refused";
+    verdict.alternative = "dirsync sites remove " + ShellWord(end.site) + " --contacts keep";
   }
+  verdict.command = "dirsync broker invite";
+  verdict.at = kBroker;
+  if (end.asks_to_join) {
+    verdict.reason += "; it asks to join again";
+    verdict.command = "dirsync sites pending";
+    verdict.alternative.clear();
+  }
+  return verdict;
+}
+
+Ruling Refused(const LinkFacts& facts, const LinkThresholds&) {
+  for (const LinkEnd* end : {&facts.producer, &facts.reader})
+    if (end->state != SiteState::kActive) return TurnedOut(*end);
   if (facts.refused == SubscribeOutcome::kFork)
     return Verdict{LinkState::kRefused, Severity::kCritical,
                    "FORK: the log holds another batch where " + Named(facts.reader.site) +
                        " stands; two histories of the stream exist",
-                   "dirsync log verify " + ShellWord(facts.stream.ToString()), "the broker"};
-  if (const LinkEnd* end = EndWithProblem(facts, LinkState::kRefused))
-    return Verdict{LinkState::kRefused, Severity::kCritical, ProblemText(*end), "dirsync doctor",
-                   end->site};
-  return std::nullopt;
+                   "dirsync log verify " + ShellWord(facts.stream.ToString()),
+                   std::string(kBroker)};
+  const LinkEnd* end = EndWithProblem(facts, LinkState::kRefused);
+  if (end == nullptr) return std::nullopt;
+  Verdict verdict{LinkState::kRefused, Severity::kCritical, ProblemText(*end), "dirsync doctor",
+                  end->site};
+  const ErrorCode code = end->report->problem;
+  if (code == ErrorCode::kNotPermitted || code == ErrorCode::kNotJoined)
+    verdict.command = "dirsync join INVITATION";
+  // A run that was rejected: once its source is put right, everything is sent again.
+  if (code == ErrorCode::kRefused) return WithResync(facts, std::move(verdict));
+  return verdict;
 }
 
 Ruling Diverged(const LinkFacts& facts, const LinkThresholds&) {
@@ -83,23 +118,30 @@ Ruling Diverged(const LinkFacts& facts, const LinkThresholds&) {
   reason += report->sums_equal_at == Instant{}
                 ? "; they were never found equal"
                 : "; last equal " + DurationText(facts.now - report->sums_equal_at) + " ago";
-  return Verdict{LinkState::kDiverged, Severity::kCritical, reason, ResyncOf(facts),
-                 facts.producer.site};
+  return WithResync(facts, {LinkState::kDiverged, Severity::kCritical, reason, "", ""});
+}
+
+// Which of the two, a person decides.
+Verdict Undecided(const LinkEnd& end, std::string reason, const std::string& rows) {
+  return {LinkState::kHeld,  Severity::kCritical,
+          std::move(reason), "dirsync held approve " + rows,
+          end.site,          "dirsync held reject " + rows};
 }
 
 Ruling Held(const LinkFacts& facts, const LinkThresholds&) {
   for (const LinkEnd* end : {&facts.reader, &facts.producer}) {
     if (!end->report) continue;
+    const std::string instance = InstanceOf(*end);
     if (end->report->suspect || end->report->problem == ErrorCode::kSuspect)
-      return Verdict{LinkState::kHeld, Severity::kCritical,
-                     "the stream waits before a suspect run until a person at " + Named(end->site) +
-                         " approves or rejects it",
-                     "dirsync held list", end->site};
-    if (end->report->held == 0) continue;
-    return Verdict{LinkState::kHeld, Severity::kCritical,
-                   CountText(end->report->held, "delete waits", "deletes wait") +
-                       " for a person at " + Named(end->site),
-                   "dirsync held list", end->site};
+      return Undecided(*end,
+                       "the stream waits before a suspect run until a person at " +
+                           Named(end->site) + " approves or rejects it",
+                       instance);
+    if (end->report->held > 0)
+      return Undecided(*end,
+                       CountText(end->report->held, "delete waits", "deletes wait") +
+                           " for a person at " + Named(end->site),
+                       "--all --instance " + instance);
   }
   return std::nullopt;
 }
@@ -110,7 +152,8 @@ Ruling Quarantined(const LinkFacts& facts, const LinkThresholds&) {
   return Verdict{LinkState::kQuarantined, Severity::kWarning,
                  CountText(report->quarantined, "change") + " could not be applied at " +
                      Named(facts.reader.site),
-                 "dirsync quarantine list", facts.reader.site};
+                 "dirsync quarantine list --instance " + InstanceOf(facts.reader),
+                 facts.reader.site};
 }
 
 Ruling Resyncing(const LinkFacts& facts, const LinkThresholds&) {
@@ -122,7 +165,7 @@ Ruling Resyncing(const LinkFacts& facts, const LinkThresholds&) {
     return Verdict{LinkState::kResyncing, Severity::kNotice, reason, "", ""};
   return Verdict{LinkState::kResyncing, Severity::kWarning,
                  reason + "; it waits for " + Named(facts.producer.site) + ", which is offline",
-                 "dirsync status", facts.producer.site};
+                 std::string(kStartAgent), facts.producer.site};
 }
 
 Ruling Restored(const LinkFacts& facts, const LinkThresholds&) {
@@ -130,11 +173,11 @@ Ruling Restored(const LinkFacts& facts, const LinkThresholds&) {
   const Instant equal = report ? report->sums_equal_at : Instant{};
   for (const LinkEnd* end : {&facts.producer, &facts.reader}) {
     if (end->restored == Instant{} || equal > end->restored) continue;
-    return Verdict{LinkState::kRestored, Severity::kWarning,
-                   Named(end->site) + " was put back from a copy " +
-                       DurationText(facts.now - end->restored) +
-                       " ago; no delete is applied until both sides are found equal",
-                   ResyncOf(facts), facts.producer.site};
+    return WithResync(facts, {LinkState::kRestored, Severity::kWarning,
+                              Named(end->site) + " was put back from a copy " +
+                                  DurationText(facts.now - end->restored) +
+                                  " ago; no delete is applied until both sides are found equal",
+                              "", ""});
   }
   return std::nullopt;
 }
@@ -149,20 +192,27 @@ Ruling NeedsRanges(const LinkFacts& facts, const LinkThresholds&) {
     return Verdict{LinkState::kNeedsRanges, Severity::kNotice, reason + "begins by itself", "", ""};
   const LinkEnd& missing = facts.reader.online ? facts.producer : facts.reader;
   return Verdict{LinkState::kNeedsRanges, Severity::kWarning,
-                 reason + "begins when " + Named(missing.site) + " is back", "dirsync status",
-                 missing.site};
+                 reason + "begins when " + Named(missing.site) + " is back",
+                 std::string(kStartAgent), missing.site};
 }
 
 Ruling Offline(const LinkFacts& facts, const LinkThresholds& thresholds) {
   for (const LinkEnd* end : {&facts.reader, &facts.producer}) {
     if (end->online) continue;
     const Duration age = facts.now - end->heard;
-    const Severity severity = end->heard == Instant{} ? Severity::kWarning
-                                                      : ByAge(age, thresholds.offline_warning,
-                                                              thresholds.offline_critical);
-    return Verdict{LinkState::kOffline, severity,
-                   Named(end->site) + " is offline" + Since(end->heard, facts.now),
-                   "dirsync status", end->site};
+    Verdict verdict{LinkState::kOffline, Severity::kWarning, "", std::string(kStartAgent),
+                    end->site};
+    if (end->heard != Instant{})
+      verdict.severity = ByAge(age, thresholds.offline_warning, thresholds.offline_critical);
+    if (facts.cut_off) {
+      verdict.reason = Named(end->site) + " has no session with the broker";
+      if (!facts.cut_off->empty()) verdict.reason += ": " + Printable(*facts.cut_off, kTextShown);
+      verdict.command = "dirsync broker run";
+      verdict.at = kBroker;
+    } else {
+      verdict.reason = Named(end->site) + " is offline" + Since(end->heard, facts.now);
+    }
+    return verdict;
   }
   return std::nullopt;
 }
@@ -177,13 +227,19 @@ Ruling Paused(const LinkFacts& facts, const LinkThresholds&) {
 }
 
 Ruling CatchingUp(const LinkFacts& facts, const LinkThresholds& thresholds) {
-  if (const LinkEnd* end = EndWithProblem(facts, LinkState::kCatchingUp))
-    return Verdict{LinkState::kCatchingUp, Severity::kWarning, ProblemText(*end), "dirsync doctor",
-                   end->site};
+  if (const LinkEnd* end = EndWithProblem(facts, LinkState::kCatchingUp)) {
+    Verdict verdict{LinkState::kCatchingUp, Severity::kWarning, ProblemText(*end), "dirsync doctor",
+                    end->site};
+    if (end->report->problem == ErrorCode::kQuota) {
+      verdict.command = "dirsync broker readers";
+      verdict.at = kBroker;
+    }
+    return verdict;
+  }
   if (facts.refused == SubscribeOutcome::kTruncated)
     return Verdict{LinkState::kCatchingUp, Severity::kWarning,
                    "the broker's log went back behind the reader; its producer refills it",
-                   "dirsync broker streams", "the broker"};
+                   "dirsync broker streams", std::string(kBroker)};
   const bool waits = facts.lag_batches > 0;
   const Instant last = waits ? facts.oldest_unacked : facts.canary;
   const Duration age = last == Instant{} ? Duration(0) : Duration(facts.now - last);
@@ -263,6 +319,7 @@ LinkView JudgeLink(const LinkFacts& facts, const LinkThresholds& thresholds) {
   view.reason = std::move(ruling->reason);
   view.command = std::move(ruling->command);
   view.at = std::move(ruling->at);
+  view.alternative = std::move(ruling->alternative);
   view.canary = facts.canary;
   view.batches_waiting = facts.lag_batches;
   view.bytes_waiting = facts.lag_bytes;

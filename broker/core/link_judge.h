@@ -14,7 +14,8 @@ struct LinkEnd {
   bool online = true;
   Instant heard{};  // 0 = not known
   SiteState state = SiteState::kActive;
-  Instant restored{};  // when it was last put back from a copy; 0 = not known to be
+  bool asks_to_join = false;  // once more, and waits for approval
+  Instant restored{};         // when it was last put back from a copy; 0 = not known to be
   std::optional<InstanceReport> report;
 };
 
@@ -24,6 +25,9 @@ struct LinkFacts {
   LinkEnd producer, reader;
   std::optional<SubscribeOutcome> refused;
   bool needs_ranges = false;
+  // The end that looks has an agent without a session; why, if known. Nothing: whoever is offline
+  // has none.
+  std::optional<std::string> cut_off;
   std::uint64_t lag_batches = 0, lag_bytes = 0;
   Instant oldest_unacked{};
   Instant canary{};  // 0 = not known

@@ -27,6 +27,9 @@ class Ends {
       end.state = site.entry.state;
       ends_[FoldName(site.entry.site)] = std::move(end);
     }
+    for (const PendingJoin& join : stats.pending)
+      if (auto found = ends_.find(FoldName(join.site)); found != ends_.end())
+        found->second.asks_to_join = true;
     for (const BrokerEvent& event : stats.events)
       if (event.kind == "restored")
         if (auto found = ends_.find(FoldName(event.site)); found != ends_.end())
@@ -82,6 +85,7 @@ void SayWorst(LinkOverview& overview) {
                                           "other link is as bad", "other links are as bad");
   overview.command = worst.command;
   overview.at = worst.at;
+  overview.alternative = worst.alternative;
 }
 
 struct Trouble {
@@ -259,6 +263,7 @@ LinkView ViewOf(const AgentStanding& standing, const InstanceReport& report, boo
   LinkEnd& here = report.exports ? facts.producer : facts.reader;
   here.site = standing.site;
   here.online = !session || standing.connected;
+  if (!here.online && standing.running) facts.cut_off = standing.reason.message;
   here.report = report;
   if (session && standing.reason.code != ErrorCode::kAlreadyApplied &&
       report.problem == ErrorCode::kAlreadyApplied) {

@@ -56,10 +56,11 @@ struct LinkView {
   std::string instance;  // the reader's import instance; empty: not reported
   LinkState state = LinkState::kInSync;
   Severity severity = Severity::kFine;
-  std::string reason;   // one sentence without a stop: "3 deletes wait for a person at Site2"
-  std::string command;  // to copy into a shell; empty: nothing to do
-  std::string at;       // where to run it: a site, or "the broker"
-  Instant canary{};     // time of the last canary or batch applied; 0 = not known
+  std::string reason;       // one sentence without a stop: "3 deletes wait for a person at Site2"
+  std::string command;      // to copy into a shell; empty: nothing to do
+  std::string at;           // where to run it: a site, or "the broker"
+  std::string alternative;  // run there instead, where a person decides; empty: none
+  Instant canary{};         // time of the last canary or batch applied; 0 = not known
   std::uint64_t batches_waiting = 0;
   std::uint64_t bytes_waiting = 0;
   std::uint64_t deletes_waiting = 0;  // held
@@ -73,6 +74,7 @@ struct LinkOverview {
   std::string sentence;  // the worst thing, or that all is well
   std::string command;
   std::string at;
+  std::string alternative;
   // Index into `links` of the worst one; none if all are fine.
   std::optional<std::size_t> worst;
 };
@@ -82,9 +84,11 @@ struct LinkOverview {
 LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresholds = {});
 
 // The links of one site as its own agent sees them: its imports, and its exports as one link each.
-// `connected`: a session is open; else `reason` says why not, kAlreadyApplied = not known.
+// `running`: by an agent that runs; else as its store has them. `connected`: a session is open;
+// else `reason` says why not, kAlreadyApplied = not known.
 struct AgentStanding {
   std::string site;
+  bool running = true;
   bool connected = false;
   Error reason{ErrorCode::kAlreadyApplied, "", ""};
   AgentReport report;

@@ -59,7 +59,7 @@ void AddVerdict(Html& html, const LinkOverview& overview) {
       .Raw(": </span>")
       .Text(overview.sentence, 600)
       .Raw("</p>")
-      .Command(overview.command, overview.at)
+      .Command(overview.command, overview.at, overview.alternative)
       .Raw("</div></section>");
 }
 
@@ -148,7 +148,7 @@ void AddLinkTable(Html& html, const PageSnapshot& snapshot, const std::vector<Li
         .Raw("<td class=num data-label=\"Deletes waiting\">")
         .Count(view.deletes_waiting)
         .Raw("<td>")
-        .Command(view.command, view.at)
+        .Command(view.command, view.at, view.alternative)
         .Raw("</tr>");
   }
   html.Raw("</tbody></table></div>");

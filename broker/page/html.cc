@@ -92,9 +92,10 @@ Html& Html::When(Instant time, Instant now) {
   return Raw(DurationText(now - time)).Raw(" ago</time>");
 }
 
-Html& Html::Command(std::string_view command, std::string_view at) {
+Html& Html::Command(std::string_view command, std::string_view at, std::string_view alternative) {
   if (command.empty()) return *this;
   Raw("<span class=command><code>").Text(command).Raw("</code>");
+  if (!alternative.empty()) Raw(" or <code>").Text(alternative).Raw("</code>");
   if (!at.empty()) Raw(" <span class=at>at ").Name(at).Raw("</span>");
   return Raw("</span>");
 }

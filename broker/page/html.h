@@ -29,8 +29,9 @@ class Html {
   Html& Attribute(std::string_view name, std::string_view value);
   // <time>: "7 s ago", "in 3 h", "never" for 0; exact on hover.
   Html& When(Instant time, Instant now);
-  // Something to copy into a shell, and where. Nothing if `command` is empty.
-  Html& Command(std::string_view command, std::string_view at);
+  // Something to copy into a shell, and where, and what may be run instead. Nothing if `command` is
+  // empty.
+  Html& Command(std::string_view command, std::string_view at, std::string_view alternative = {});
   // <tr><th scope=row>label</th><td> … close with "</td></tr>".
   Html& Fact(std::string_view label);
 

@@ -170,7 +170,7 @@ std::optional<std::string> LinkPage(const PageSnapshot& snapshot, const std::str
   html.Name(view.reader).Raw(" <span class=minor>").Name(view.stream.instance);
   html.Raw("</span></h1><section class=now aria-label=\"This link now\"><p>");
   AddState(html, view);
-  html.Raw(" ").Text(view.reason, 600).Raw("</p>").Command(view.command, view.at);
+  html.Raw(" ").Text(view.reason, 600).Raw("</p>").Command(view.command, view.at, view.alternative);
   html.Raw("</section><div class=cards>");
   AddProducer(html, *found.stream, stats.now);
   AddBroker(html, found, stats.now);

@@ -165,6 +165,41 @@ TEST(LinkState, AProblemOfTheProducer_IsSaidToo) {
   EXPECT_EQ(ViewOf(stats).severity, Severity::kWarning);
 }
 
+TEST(LinkState, ASuspectRunIsDecidedByItsInstance) {
+  BrokerStats stats = Pair();
+  ReaderOf(stats).report->suspect = true;
+  EXPECT_EQ(ViewOf(stats).command, "dirsync held approve INSTANCE2");
+  EXPECT_EQ(ViewOf(stats).alternative, "dirsync held reject INSTANCE2");
+}
+
+TEST(LinkState, WhoIsOfflineIsStartedBeforeAnythingIsCompared) {
+  for (auto* make : {MakeOffline, MakeDiverged, MakeRestored, MakeNeedsRanges}) {
+    BrokerStats stats = Pair();
+    make(stats);
+    MakeOffline(stats);
+    EXPECT_EQ(ViewOf(stats).command, "dirsync agent run");
+    EXPECT_EQ(ViewOf(stats).at, "Site2");
+  }
+}
+
+TEST(LinkState, ARejectedRunIsSentAgainByItsSource) {
+  BrokerStats stats = Pair();
+  ReaderOf(stats).report->problem = ErrorCode::kRefused;
+  EXPECT_EQ(ViewOf(stats).state, LinkState::kRefused);
+  EXPECT_EQ(ViewOf(stats).command, "dirsync resync run --site Site1 --full --to Site2");
+}
+
+TEST(LinkState, ARevokedSiteThatAsksAgainWaitsForApproval) {
+  BrokerStats stats = Pair();
+  stats.sites[1].entry.state = SiteState::kRevoked;
+  EXPECT_EQ(ViewOf(stats).command, "dirsync broker invite");
+  EXPECT_EQ(ViewOf(stats).alternative, "dirsync sites remove Site2 --contacts keep");
+  stats.pending.resize(1);
+  stats.pending[0].site = "site2";
+  EXPECT_EQ(ViewOf(stats).command, "dirsync sites pending");
+  EXPECT_EQ(ViewOf(stats).alternative, "");
+}
+
 TEST(LinkState, ARevokedSiteIsRefusedButNobodyIsCalled) {
   BrokerStats stats = Pair();
   stats.sites[1].entry.state = SiteState::kRevoked;
@@ -180,7 +215,8 @@ TEST(LinkState, AnOfflineReaderKeepsItsHeldDeletesAndSaysSo) {
   const LinkView view = ViewOf(stats);
   EXPECT_EQ(view.state, LinkState::kHeld);
   EXPECT_EQ(view.reason, "3 deletes wait for a person at Site2; Site2 is offline for 2 h");
-  EXPECT_EQ(view.command, "dirsync held list");
+  EXPECT_EQ(view.command, "dirsync held approve --all --instance INSTANCE2");
+  EXPECT_EQ(view.alternative, "dirsync held reject --all --instance INSTANCE2");
   EXPECT_EQ(view.at, "Site2");
   EXPECT_EQ(view.deletes_waiting, 3U);
 }
@@ -302,9 +338,15 @@ TEST(AgentLinks, WithoutASessionTheReasonIsSaid) {
   standing.now = kNow;
   standing.report.instances = {Report("IN", false)};
   EXPECT_EQ(DeriveLinks(standing).links[0].state, LinkState::kOffline);
+  EXPECT_EQ(DeriveLinks(standing).command, "dirsync broker run");
+  standing.running = false;
+  EXPECT_EQ(DeriveLinks(standing).command, "dirsync agent run");
+  EXPECT_EQ(DeriveLinks(standing).at, "Site2");
+  standing.running = true;
   standing.reason = {ErrorCode::kNotPermitted, "revoked", ""};
   EXPECT_EQ(DeriveLinks(standing).links[0].state, LinkState::kRefused);
   EXPECT_EQ(DeriveLinks(standing).links[0].reason, "Site2 says NOT_PERMITTED: revoked");
+  EXPECT_EQ(DeriveLinks(standing).command, "dirsync join INVITATION");
 }
 
 TEST(ShellWord, IsQuotedAndHarmless) {

@@ -70,7 +70,9 @@ TEST(Status, NamesTheWorstLinkFirstAndTheNextCommand) {
   EXPECT_EQ(typed.status, 0);
   EXPECT_THAT(typed.out, StartsWith("the broker: Bologna to Amsterdam is held: 37 deletes wait"));
   EXPECT_LT(typed.out.find("held  "), typed.out.find("offline  "));
-  EXPECT_THAT(typed.err, HasSubstr("next: dirsync held list (at Amsterdam)"));
+  EXPECT_THAT(typed.err,
+              HasSubstr("next: dirsync held approve --all --instance FROM-Bologna, or dirsync "
+                        "held reject --all --instance FROM-Bologna (at Amsterdam)"));
 }
 
 TEST(Status, FitsTheTerminal) {
