@@ -49,7 +49,7 @@ Result<> Link::State::Refresh() {
   for (InstanceSettings& instance : instances) {
     if (!UsesBroker(instance.transport)) continue;
     if (instance.paused) {
-      DIRSYNC_CHECK(NotePaused(instance));
+      paused.push_back(instance);
       continue;
     }
     const std::string folded = FoldName(instance.name);

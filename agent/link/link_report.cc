@@ -69,7 +69,7 @@ InstanceReport ReportOf(const storage::ReadView& view, const ImportLink& link) {
 }  // namespace
 
 // What the store knows of the streams of an instance that is left alone.
-Result<> Link::State::NotePaused(const InstanceSettings& instance) {
+Result<> Link::State::ReportPaused(const InstanceSettings& instance, AgentReport& all) const {
   const storage::ReadView& view = store.storage();
   InstanceReport report;
   report.instance = instance.name;
@@ -83,7 +83,7 @@ Result<> Link::State::NotePaused(const InstanceSettings& instance) {
     report.position = producer->position();
     report.rows = producer->rows;
     report.outbox_batches = producer->sequence - producer->trimmed;
-    paused.push_back(report);
+    all.instances.push_back(report);
   }
   DIRSYNC_TRY(read, FindNumber(view, "import/" + FoldName(instance.name)));
   DIRSYNC_TRY(reader,
@@ -93,8 +93,8 @@ Result<> Link::State::NotePaused(const InstanceSettings& instance) {
   link.settings = instance;
   link.number = *read;
   link.stream = reader->stream;
-  paused.push_back(ReportOf(view, link));
-  paused.back().paused = true;
+  all.instances.push_back(ReportOf(view, link));
+  all.instances.back().paused = true;
   return {};
 }
 
@@ -114,7 +114,9 @@ AgentReport Link::Report() const {
   for (const auto& [name, link] : state_->exports) report.instances.push_back(ReportOf(link));
   for (const auto& [name, link] : state_->imports)
     report.instances.push_back(ReportOf(state_->store.storage(), link));
-  for (const InstanceReport& one : state_->paused) report.instances.push_back(one);
+  // Of a store that fails there is nothing to report; the loop will see.
+  for (const InstanceSettings& one : state_->paused)
+    static_cast<void>(state_->ReportPaused(one, report));
   return report;
 }
 

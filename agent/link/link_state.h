@@ -146,7 +146,7 @@ struct Link::State {
   void DropCopy(ImportLink& link, Duration wait);
 
   // link_report.cc
-  Result<> NotePaused(const InstanceSettings& settings);
+  Result<> ReportPaused(const InstanceSettings& instance, AgentReport& report) const;
   std::string EqualText(const ImportLink& link, std::uint64_t rows) const;
 
   // link_request.cc
@@ -163,7 +163,7 @@ struct Link::State {
   Error reason{ErrorCode::kAlreadyApplied, "", ""};
   std::map<std::string, ExportLink> exports;  // by folded instance name
   std::map<std::string, ImportLink> imports;
-  std::vector<InstanceReport> paused;          // left alone, and yet reported
+  std::vector<InstanceSettings> paused;        // left alone, and yet reported
   std::map<StreamName, Streams::Log> streams;  // announced since the connection stands
   std::optional<Membership> membership;
   MailDomains domains;  // of the roster
