@@ -25,11 +25,17 @@ look() {
 field() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/" <<<"$link"; }
 stands() { look "$1" && [ "$(field state)" = "$2" ]; }  # stands STORE STATE
 
+beside() {  # beside STORE: the other link, which the broker sees too, is in sync
+  [ "$1" != broker ] || [ -z "$bystander" ] ||
+    reader=$bystander until_true "$bystander is in sync" stands broker in-sync
+}
+
 declare -A code=([fine]=0 [notice]=0 [warning]=1 [critical]=2)
 declare -A word=([fine]=OK [notice]=OK [warning]=WARNING [critical]=CRITICAL)
 # says STORE STATE SEVERITY [COMMAND AT [ALTERNATIVE]]: waits for the state, then asks in every way.
 says() {
   local store=$1 state=$2 severity=$3 command=${4:-} where=${5:-} other=${6:-} status=0 next said
+  beside "$store"
   until_true "$store says $state" stands "$store" "$state"
   [ "$(field severity)" = "$severity" ] || wrong "$store: severity is $(field severity): $link"
   [[ $(field reason) == *' '*' '* ]] || wrong "$store: no reason: $link"
@@ -57,7 +63,7 @@ says() {
   fi
   [ -z "$command" ] || grep -qF "; next: $next" <<<"$said" || wrong "$store: check says no $next: $said"
   if [ "$store" = broker ]; then
-    [ -z "$bystander" ] || reader=$bystander until_true "$bystander is in sync" stands broker in-sync
+    beside broker
     look broker
     [ -z "$pictures" ] || $pictures "http://127.0.0.1:$page/" "$state"
   fi
@@ -292,6 +298,7 @@ producer_restored() {
   at site1 mailbox add Late >/dev/null
   until_true "Site2 knows who came late" knows site2 Late
   end agent2
+  end agent3
   put_back 1
   bystander=
   says broker restored warning "dirsync agent run" Site2
@@ -300,6 +307,8 @@ producer_restored() {
     "dirsync held reject --all --instance Site1.OUT"
   run_alternative
   bystander=Site3
+  start_agent 3
+  reader=Site3 until_true "Site3 holds it too" stands broker held
   at site3 held reject --all >/dev/null
   over restored
   knows site2 Late || wrong "who was kept is gone"
