@@ -232,20 +232,22 @@ read_table() {
 opened() { readlink "/proc/$1"/fd/* 2>/dev/null | grep -q "$2"; }
 begun_or_over() { opened "$1" "$2" || [ ! -e "/proc/$1/exe" ]; }
 # interrupted NAME SIGN AGAIN ARGUMENTS...: SIGINT once the file SIGN is open. Done before that, it
-# is tried again after AGAIN.
+# is tried again after AGAIN, which takes away what was made.
 interrupted() {
-  local name=$1 sign=$2 again=$3 i pid
+  local name=$1 sign=$2 again=$3 i pid end=$((SECONDS + 60))
   shift 3
-  for ((i = 0; i < 10; i++)); do
+  for ((i = 0; i < 40; i++)); do
     "$dirsync" "$@" >out 2>err </dev/null &
     pid=$!
-    until_true "$name begins" begun_or_over "$pid" "$sign"
+    # Without a pause: some are done in a few milliseconds.
+    until begun_or_over "$pid" "$sign"; do [ "$SECONDS" -lt "$end" ] || wrong "$name does not begin"; done
     kill -INT "$pid" 2>/dev/null || :
     status=0
     wait "$pid" || status=$?
     was "0|130" "$name after Ctrl-C"
     if [ "$status" = 130 ]; then
       grep -q INTERRUPTED err || wrong "$name after Ctrl-C said: $(cat err)"
+      $again # Ctrl-C may come between the last rename and the end
       return 0
     fi
     $again

@@ -12,6 +12,7 @@
 #include "proto/base/text.h"
 #include "proto/model/address.h"
 #include "proto/model/attribute_table.h"
+#include "proto/trust/roster.h"
 #include "storage/key.h"
 #include "tests/sim/bounds.h"
 
@@ -65,6 +66,21 @@ std::string Describe(Site& site, const EntryId& id) {
   for (const Attribute& attribute : entry->attributes)
     text += " " + attribute.name + "=" + Join(attribute.values, "|");
   return text;
+}
+
+// Whether the roster that `to` has lets `from` tell all addresses of the change.
+bool MayTell(const Site& to, const Site& from, const Change& change) {
+  const auto domains = LoadMailDomains(*to.storage);
+  if (!domains) return true;
+  const auto claims = [&](const std::string& address) {
+    const std::string_view owner = domains->OwnerOf(address.substr(address.rfind('@') + 1));
+    return owner.empty() || owner == FoldName(from.name);
+  };
+  if (!claims(change.target_address)) return false;
+  for (const AttributeChange& told : change.attributes)
+    if (told.name == attribute::kProxyAddresses && !std::ranges::all_of(told.values, claims))
+      return false;
+  return true;
 }
 
 bool IsLocal(const Entry& entry) { return !entry.is_imported() && !entry.is_deleted(); }
@@ -290,7 +306,7 @@ void Checker::CheckPair(std::size_t from_index, std::size_t to_index) {
             Change change = expected->second;
             wanted.erase(expected);
             if (mirror->status == MirrorStatus::kQuarantined) {
-              bool taken = false;
+              bool taken = !MayTell(to, from, change);
               for (auto& [other, entry] : local) {
                 if (entry.is_deleted() || other == mirror->local) continue;
                 std::string folded = ToLowerAscii(change.target_address);

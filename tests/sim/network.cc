@@ -413,7 +413,7 @@ bool Network::Settle(std::size_t rounds) {
       Push(site, links_[site]->Tick());
       Push(site, links_[site]->Pump());
     }
-    now_ += std::chrono::seconds(1);
+    now_ += std::chrono::minutes(5);  // beyond all that the broker waits for
     for (int turn = 0; turn < 64; ++turn) {
       bool any = false;
       for (auto& session : sessions_) any |= !session->up.empty() || !session->down.empty();
