@@ -44,9 +44,21 @@ record() {  # record NAME [ATTRIBUTE VALUE]...
   echo
 }
 repeated() { awk -v unit="$1" -v times="$2" 'BEGIN { while (times-- > 0) printf "%s", unit }'; }
+# Every text attribute that is told: its LDAP name, by the table of attributes.
+text_attributes() {
+  sed -nE 's/^ *\{"[^"]*", "([^"]+)", kText, k(One|Many), kTold\},$/\1/p' "$here/../../proto/model/attribute_table.cc" |
+    grep -vxE 'displayName|mail|mailNickname' # the first is any record's, the others are addresses
+}
+write_every() {
+  local attribute values=()
+  while read -r attribute; do values+=("$attribute" "<script>alert(6)</script>$override$attribute$rtl_mark"); done < <(text_attributes)
+  values+=(userCertificate "<script>$escape[2J$c1$override" thumbnailPhoto $'\x1b[31m<img src=x>\xff')
+  record Every "${values[@]}"
+}
 write_people() {
   local name n
   {
+    write_every
     for name in "${names[@]}"; do
       record "$name" displayName "$name & <b>$rtl_mark" description $'one\ntwo\r\n\tthree' title "$override$name"
     done
@@ -63,7 +75,7 @@ write_people() {
     record Last
   } >people.ldif
 }
-good=$((${#names[@]} + 1 + 40 + 2)) bad=$((${#wrong_names[@]} + 6))
+good=$((${#names[@]} + 2 + 40 + 2)) bad=$((${#wrong_names[@]} + 6))
 
 # ---- the deployment ----
 
@@ -107,7 +119,7 @@ enter() {
 }
 cross() {
   local name one two
-  for name in "${names[@]}" Huge Last; do until_true "$name is known at Site2" is_known "$name"; done
+  for name in "${names[@]}" Every Huge Last; do until_true "$name is known at Site2" is_known "$name"; done
   until_true "one change is quarantined" waiting quarantine 1
   # What arrived is what was entered, to the byte.
   for name in "${names[@]}" Huge; do
@@ -115,6 +127,10 @@ cross() {
     two=$(at site2 show "$name" --json | grep -oE '"(Description|Display-Name|Title)":\[[^]]*\]' | sort)
     [ -n "$one" ] && [ "$one" = "$two" ] || wrong "$name is not at Site2 what it is at Site1"
   done
+  one=$(at site1 show Every --json | grep -oE '"[A-Za-z0-9-]*":\["(<script>|base64:)?[^]]*' | grep -E 'alert\(6\)|Certificate|Photo' | sort)
+  two=$(at site2 show Every --json | grep -oE '"[A-Za-z0-9-]*":\["(<script>|base64:)?[^]]*' | grep -E 'alert\(6\)|Certificate|Photo' | sort)
+  [ "$(wc -l <<<"$one")" -ge "$(text_attributes | wc -l)" ] && [ "$one" = "$two" ] ||
+    wrong "not every attribute is at Site2 what it is at Site1: $(diff <(echo "$one") <(echo "$two") | head -n 5 | cat -v)"
   local doomed=()
   for ((n = 0; n < 40; n++)); do doomed+=("<script>alert(5)</script>$override$n"); done
   at site1 mailbox delete "${doomed[@]}" >/dev/null
@@ -141,7 +157,7 @@ say() {  # say STORE ARGUMENTS...: in a pipe, as JSON and at a terminal
 }
 look_with_commands() {
   local name
-  for name in "${names[@]}" Huge Last; do say site2 show "$name"; done
+  for name in "${names[@]}" Every Huge Last; do say site2 show "$name"; done
   say site2 held show "<script>alert(5)</script>${override}7"
   say site2 quarantine show "Taken <i>"
   while read -r name; do
