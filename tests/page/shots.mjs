@@ -10,7 +10,7 @@ const link = (page) => page.locator("table.links tbody tr th a, #matrix a").firs
 await withBrowser(async (browser) => {
   for (const sites of ["3", "12", "100"]) {
     const demo = await startDemo("--sites", sites);
-    for (const [width, scheme] of [[1280, "light"], [1280, "dark"], [360, "light"], [2560, "dark"]]) {
+    for (const [width, scheme] of [360, 1280, 2560].flatMap((w) => [[w, "light"], [w, "dark"]])) {
       const context = await browser.newContext({
         viewport: { width, height: width < 500 ? 800 : 900 },
         colorScheme: scheme,
