@@ -251,6 +251,7 @@ std::string SitesJson(const BrokerStats& stats) {
         .Texts("domains", site.entry.domains)
         .Text("signing_key", site.entry.signing_key.hex())
         .Number("serial", site.entry.serial)
+        .Raw("signed", TimeJson(site.entry.time))
         .Bool("connected", site.connected)
         .Raw("connected_since", TimeJson(site.connected_since))
         .Raw("last_heard", TimeJson(site.last_heard))

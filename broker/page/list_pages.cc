@@ -137,7 +137,8 @@ void AddPending(Html& html, const BrokerStats& stats) {
       "</p><div class=scroll tabindex=0 role=region aria-label=\"Pending joins\"><table "
       "class=links>"
       "<caption>They asked to join</caption><thead><tr><th scope=col>Site<th scope=col>Server"
-      "<th scope=col>Fingerprint<th scope=col>Domains<th scope=col>Asked<th scope=col>Next</tr>"
+      "<th scope=col>Fingerprint<th scope=col>Signed<th scope=col>Domains<th scope=col>Asked<th "
+      "scope=col>Next</tr>"
       "</thead><tbody>");
   for (const PendingJoin& join : stats.pending) {
     html.Raw("<tr><th scope=row>").Name(join.site);
@@ -212,7 +213,8 @@ std::string SitesPage(const PageSnapshot& snapshot) {
     html.Raw("<td data-label=Server>")
         .Name(site.entry.server)
         .Raw("<td data-label=Fingerprint><code>");
-    html.Text(Fingerprint(site.entry.signing_key)).Raw("</code><td data-label=Domains>");
+    html.Text(Fingerprint(site.entry.signing_key)).Raw("</code><td data-label=Signed>");
+    html.When(site.entry.time, stats.now).Raw("<td data-label=Domains>");
     html.Text(Join(site.entry.domains, ", "), 200).Raw("<td data-label=Program>");
     html.Text(site.program, 80).Raw("<td class=num data-label=Store>");
     if (site.report) html.Raw(BytesText(site.report->store_bytes));

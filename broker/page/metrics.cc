@@ -139,6 +139,10 @@ void WriteCounts(MetricWriter& out, const PageSnapshot& snapshot, const CounterS
   out.Sample(sites[1], {{"state", "active"}});
   out.Sample(sites[2], {{"state", "revoked"}});
   out.Sample(sites[3], {{"state", "removed"}});
+  out.Family("site_signed_timestamp_seconds", Kind::kGauge,
+             "When the organisation signed the site's keys.");
+  for (const SiteStats& site : stats.sites)
+    out.SampleTime(site.entry.time, {{"site", site.entry.site}});
   out.Family("sites_connected", Kind::kGauge, "Sites with an open session.");
   out.Sample(connected);
 

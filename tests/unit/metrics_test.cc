@@ -58,9 +58,9 @@ TEST(Metrics, LabelsAreStreamsReadersOrWordsOfLists) {
       labels.emplace(pair.substr(0, pair.find('=')));
     EXPECT_FALSE(name.contains("stream=") && name.contains("reader=")) << name;
   }
-  EXPECT_THAT(labels,
-              testing::UnorderedElementsAre("stream", "reader", "state", "reason", "outcome", "le",
-                                            "version", "protocol_min", "protocol_max"));
+  EXPECT_THAT(labels, testing::UnorderedElementsAre("stream", "reader", "site", "state", "reason",
+                                                    "outcome", "le", "version", "protocol_min",
+                                                    "protocol_max"));
 }
 
 TEST(Metrics, EveryRefusalHasACounterFromTheStart) {
