@@ -165,6 +165,22 @@ TEST_F(ReviewTest, ALaterChangeSupersedesAHeldDelete) {
   EXPECT_TRUE(reader_.Here(IdOf(1)));
 }
 
+// Held, told anew, and held again: who approves what was shown before has not seen this one.
+TEST_F(ReviewTest, AnApprovalIsOfTheDeleteThatWasShown) {
+  Tell(200);
+  DeleteRange(1, 50);
+  const HeldRow before = reader_.Held().front();
+  std::vector<Change> back;
+  for (unsigned i = 1; i <= 50; ++i) back.push_back(Person(i, "P" + std::to_string(i)));
+  reader_.Must(source_.AddAll(back));
+  EXPECT_TRUE(reader_.Held().empty());
+  DeleteRange(1, 50);
+  ASSERT_EQ(reader_.Held().size(), 50u);
+  ExpectError(Approve(before), ErrorCode::kStalePlan);
+  ExpectError(Reject(before), ErrorCode::kStalePlan);
+  EXPECT_OK(Approve(reader_.Held().front()));
+}
+
 TEST_F(ReviewTest, AModifyOfAHeldEntryIsAskedForWhole) {
   Tell(600);
   DeleteRange(1, 120);
