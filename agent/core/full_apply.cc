@@ -33,6 +33,7 @@ struct FullApply::State {
   Result<bool> TakeUnchanged(const Change& whole);
   Result<> TakeMoved(const Change& whole, Rank old_rank);
   Result<> TakeUnknown(const Change& whole);
+  bool KeepNewer();
   Result<bool> MarkRow();
   Result<bool> MarkRest();
   Result<> Finish();
@@ -93,6 +94,20 @@ Result<MirrorPlace> FullApply::State::Place(const Change& whole) {
   return place;
 }
 
+// The row in the slot is of a copy that was given up, and newer than this one: it counts as it is.
+// The source's sums hold it from its version on, and are compared again from there. Whether a row
+// was written.
+bool FullApply::State::KeepNewer() {
+  reader.full->sum.Add(SumOf(terms.hash_key, slot.id, slot.row.told));
+  Position& highest = reader.full->highest;
+  if (highest.sequence < slot.row.version.sequence)
+    highest = {highest.epoch, slot.row.version.sequence, {}};
+  if (!slot.row.absent) return false;
+  slot.row.absent = false;
+  slot.PutAsCounted(*context);
+  return true;
+}
+
 // The row under the cursor was not listed: it is a candidate, unless something newer is known.
 // Whether a row was written.
 Result<bool> FullApply::State::MarkRow() {
@@ -100,11 +115,12 @@ Result<bool> FullApply::State::MarkRow() {
   const bool moved = place.rank != kRecipientRank && mirrored.Find(place.id) != place.rank;
   if (moved) return false;  // its row stands elsewhere by now
   DIRSYNC_CHECK(DecodeMirrorInto(cursor->Value(), slot.row));
-  if (!IsCounted(slot.row.status) || slot.row.version > context->version) return false;
-  ++reader.full->absent;
-  if (slot.row.absent) return false;
+  if (!IsCounted(slot.row.status)) return false;
   slot.rank = place.rank;
   slot.id = place.id;
+  if (slot.row.version > context->version) return KeepNewer();
+  ++reader.full->absent;
+  if (slot.row.absent) return false;
   slot.row.absent = true;
   slot.PutAsCounted(*context);
   return true;
@@ -160,7 +176,7 @@ Result<> FullApply::State::TakeRow(const Change& whole) {
   }
   if (container) mirrored.Set(whole.id, slot.rank, whole.parent);
   if (slot.exists && slot.row.version > context->version) {
-    reader.full->sum.Add(SumOf(terms.hash_key, slot.id, slot.row.told));
+    KeepNewer();
     ++counts.unchanged;
     return {};
   }

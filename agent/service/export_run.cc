@@ -56,7 +56,10 @@ Result<RunReport> ExportRun::Run() {
   report_.time = store_.world().Now();
   DIRSYNC_TRY(state, LoadExport(store_, request_.settings, !request_.dry_run));
   state_ = std::move(state);
-  if (!request_.dry_run) DIRSYNC_CHECK(PublishFiles(store_, state_.number, {}));
+  if (!request_.dry_run) {
+    DIRSYNC_CHECK(PublishFiles(store_, state_.number, {}));
+    DIRSYNC_CHECK(RemoveParts(store_, state_.number, request_.settings.export_file));
+  }
   full_ = request_.full || !state_.seen;
   report_.full = full_;
   DIRSYNC_TRY(ride, GatherRideAlong(store_.storage()));

@@ -1,6 +1,7 @@
 #include "agent/service/file_outbox.h"
 
 #include <algorithm>
+#include <set>
 
 #include "proto/base/bytes.h"
 #include "proto/base/text.h"
@@ -114,6 +115,24 @@ NextFile ChooseNextFile(const std::vector<OutboxFile>& files, const std::string&
     if (superseded && file.path != next.path) next.stale.push_back(file.path);
   }
   return next;
+}
+
+Result<> RemoveParts(Store& store, storage::StreamNumber number, const std::string& path) {
+  FileSystem& files = store.world().files();
+  DIRSYNC_TRY(rows, ListOutboxFiles(store.storage(), number));
+  std::uint64_t highest = 1;
+  std::set<std::string> pending;
+  for (const OutboxFile& file : rows) {
+    highest = std::max(highest, NumberIn(file.path, path));
+    if (file.pending) pending.insert(file.path);
+  }
+  for (std::uint64_t at = 1; at <= highest + 1; ++at) {
+    const std::string file = at == 1 ? path : path + "." + std::to_string(at);
+    if (pending.contains(file) || !files.Exists(PartPath(file))) continue;
+    store.world().Effect("remove");
+    DIRSYNC_CHECK(files.Remove(PartPath(file)));
+  }
+  return {};
 }
 
 Result<> PublishFiles(Store& store, storage::StreamNumber number,

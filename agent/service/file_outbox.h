@@ -44,6 +44,10 @@ struct NextFile {
 NextFile ChooseNextFile(const std::vector<OutboxFile>& files, const std::string& path,
                         Sequence acked, bool full);
 
+// Removes what killed runs wrote of files at `path` (and path.2 …) that no commit knows. Call
+// behind PublishFiles, before a run begins a file.
+Result<> RemoveParts(Store& store, storage::StreamNumber number, const std::string& path);
+
 // Renames what is pending, removes `stale` files and their rows. Call after the commit, and before
 // a run for what a killed one left.
 Result<> PublishFiles(Store& store, storage::StreamNumber number,

@@ -22,6 +22,11 @@ class FullApplyTest : public ::testing::Test {
     return counts.value_or(ApplyCounts{});
   }
 
+  static ApplyCounts Must(const Result<ApplyCounts>& counts) {
+    EXPECT_OK(counts);
+    return counts.value_or(ApplyCounts{});
+  }
+
   Source source_;
   Reader reader_;
 };
@@ -149,6 +154,46 @@ TEST_F(FullApplyTest, BatchesInBetweenAreNotUndoneByAnAbandonedCopy) {
   EXPECT_FALSE(reader_.state.full.has_value());
   EXPECT_EQ(reader_.Here(IdOf(2))->attributes.First("Title"), "Boss");
   EXPECT_EQ(Full(5).unchanged, 19u);
+}
+
+// Ranges of a copy that was given up brought rows of later batches; then an older copy comes, as a
+// file does that was written before.
+TEST_F(FullApplyTest, RowsNewerThanTheCopyStay) {
+  source_.sequence = 0;
+  reader_.Must(source_.Start());
+  reader_.Must(source_.AddAll({Person(1, "P1"), Person(3, "P3")}));
+  const Source earlier = source_;
+  Change boss = Person(1, "P1");
+  SetValue(boss, "Title", {"Boss"});
+  const Batch third = source_.Number({source_.Modify(boss)});
+  const Batch fourth = source_.AddAll({Person(2, "P2"), Person(4, "P4")});
+  EXPECT_OK(reader_.Full(source_, 1, 2));  // 1 and 2 as of the fourth
+  const ApplyCounts counts = Must(reader_.Full(earlier));
+  EXPECT_EQ(counts.deleted + counts.held, 0u);
+  EXPECT_TRUE(reader_.Here(IdOf(2)));
+  EXPECT_EQ(reader_.Here(IdOf(1))->attributes.First("Title"), "Boss");
+  reader_.Check();
+  EXPECT_FALSE(reader_.Must(third).diverged);
+  EXPECT_FALSE(reader_.Must(fourth).diverged);
+  EXPECT_EQ(reader_.state.sum, source_.Sum());
+}
+
+// As above; another copy that was given up had taken one of them for lost.
+TEST_F(FullApplyTest, ARowThatANewerCopyMissedIsNotDroppedByAnOlderOne) {
+  source_.sequence = 0;
+  reader_.Must(source_.Start());
+  reader_.Must(source_.AddAll({Person(5, "P5")}));
+  source_.Number({source_.Delete(IdOf(5))});
+  const Source earlier = source_;
+  source_.AddAll({Person(1, "P1"), Person(2, "P2"), Person(3, "P3")});
+  EXPECT_OK(reader_.Full(source_, 1, 1));  // 1
+  source_.Number({source_.Delete(IdOf(1))});
+  EXPECT_OK(reader_.Full(source_, 1, 1));  // 2: 1 is passed
+  EXPECT_TRUE(reader_.Mirror(IdOf(1))->absent);
+  EXPECT_EQ(Must(reader_.Full(earlier)).deleted, 1u);
+  EXPECT_FALSE(reader_.Here(IdOf(5)));
+  EXPECT_TRUE(reader_.Here(IdOf(1)));
+  EXPECT_FALSE(reader_.Mirror(IdOf(1))->absent);
 }
 
 TEST_F(FullApplyTest, DuringACopyOfANewerEpochOldBatchesWait) {
