@@ -240,7 +240,7 @@ Result<> Link::State::ApplyNext(ImportLink& link, ReaderState& reader, const Bat
   storage::Transaction transaction(store.storage());
   auto counts = ApplyBatch(transaction, input, batch, digest, reader);
   if (!counts) {
-    const Error error = counts.error();
+    const Error& error = counts.error();
     if (IsStorageError(error.code)) return std::unexpected(error);
     if (error.code == ErrorCode::kEpochChanged) {
       link.copy_wanted = true;

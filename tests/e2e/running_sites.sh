@@ -45,13 +45,13 @@ end() {  # end NAME [SIGNAL]
   wait "${process[$1]}" 2>/dev/null || [ "${2:-}" = KILL ] || wrong "$1 ended with $?"
   unset "process[$1]"
 }
-add_site() {  # add_site N: its store, joined, its agent running
+add_site() {  # add_site N [--admin]: its store, joined, its agent running
   local invitation
   invitation=$(at broker broker invite)
   at "site$1" init --organization Testorg --site "Site$1" --server "Server$1" --address-type SMTP \
     --domain "site$1.test" >/dev/null
   at "site$1" join "$invitation" >/dev/null
-  at broker sites approve "Site$1" >/dev/null
+  at broker sites approve "Site$1" "${@:2}" >/dev/null
   at "site$1" join "$invitation" >/dev/null
   start_agent "$1"
 }
