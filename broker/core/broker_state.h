@@ -129,7 +129,7 @@ struct Broker::State {
   Result<> TakeHello(BrokerStep& step, BrokerSession& session, const Hello& hello);
   enum class Shown : std::uint8_t { kCurrent = 1, kStale = 2, kCopied = 3 };
   Result<Shown> JudgeNonce(BrokerStep& step, const std::string& folded, const Nonce& nonce,
-                           bool beside, const Nonce& fresh);
+                           bool beside, Nonce& fresh);
   void RefuseCopy(BrokerStep& step, const BrokerSite& site, SessionId id,
                   const BrokerSession* other, const Hello& hello);
   Result<> Confirm(BrokerStep& step, BrokerSession& session);

@@ -12,6 +12,24 @@ constexpr std::size_t kProgramBytes = 128;
 // An agent that was refused greets again within a minute.
 constexpr std::chrono::minutes kOriginalComesBack{3};
 
+// A nonce begins with a number that grows with the site's sessions: so a broker that was itself put
+// back from a copy sees that a site comes from later. No number: one drawn whole, as they once
+// were.
+constexpr std::size_t kCountBytes = 8;
+constexpr std::uint64_t kCountMax = std::uint64_t{1} << 48;
+
+std::uint64_t CountOf(const Nonce& nonce) {
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < kCountBytes; ++i) count = count << 8 | nonce.bytes[i];
+  return count < kCountMax ? count : 0;
+}
+
+Nonce Counted(Nonce drawn, std::uint64_t count) {
+  for (std::size_t i = kCountBytes; i-- > 0; count >>= 8)
+    drawn.bytes[i] = static_cast<std::uint8_t>(count);
+  return drawn;
+}
+
 std::string VersionsText(const Hello& hello) {
   return "this broker speaks protocol " + std::to_string(kProtocolMin) + " to " +
          std::to_string(kProtocolMax) + ", the agent " + std::to_string(hello.version_min) +
@@ -36,7 +54,7 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   }
   BrokerSession* other = SessionOf(folded);
   if (other != nullptr && other->id == id) other = nullptr;
-  const Nonce fresh = ids.NextNonce();
+  Nonce fresh = ids.NextNonce();
   DIRSYNC_TRY(shown, JudgeNonce(step, folded, hello.nonce, other != nullptr, fresh));
   if (shown == Shown::kCopied) {
     RefuseCopy(step, site, id, other, hello);
@@ -87,13 +105,14 @@ void Broker::State::RefuseCopy(BrokerStep& step, const BrokerSite& site, Session
 }
 
 // Whether the nonce shown is one that the site may have: that of the last WELCOME, or the one that
-// it is known to have stored before (a WELCOME may be lost). `fresh` is what it is given now; not
-// so if it is a copy of a store that lives, `beside` its session. Which of the two goes on must not
+// it is known to have stored before (a WELCOME may be lost), or of one behind all that this broker
+// knows. `fresh`, numbered here, is what it is given now; not so if it is a copy of a store that
+// lives, `beside` its session. Which of the two goes on must not
 // depend on who greets first when both were ended: the copy waits, and once the store itself has
 // come back, for good. If it does not, its session was that of a machine that is no more.
 Result<Broker::State::Shown> Broker::State::JudgeNonce(BrokerStep& step, const std::string& folded,
                                                        const Nonce& nonce, bool beside,
-                                                       const Nonce& fresh) {
+                                                       Nonce& fresh) {
   DIRSYNC_TRY(row, step.transaction.Get(storage::SessionKey(folded)));
   SessionNonces nonces;
   if (row) {
@@ -103,6 +122,14 @@ Result<Broker::State::Shown> Broker::State::JudgeNonce(BrokerStep& step, const s
   const bool shown = !nonce.is_zero() && nonce == nonces.given;
   if (shown) nonces.confirmed = nonces.given;
   const bool known = !nonces.confirmed.is_zero();
+  const bool ahead = known && !beside && CountOf(nonce) > CountOf(nonces.given);
+  if (ahead) {
+    nonces.confirmed = nonce;
+    Warn(step, folded, "broker-behind", "",
+         "this broker's store was put back from a copy of before the last session of " + folded);
+  }
+  const std::uint64_t next = std::max(CountOf(nonce), CountOf(nonces.given)) + 1;
+  fresh = Counted(fresh, next < kCountMax ? next : 1);
   const bool current = !known || nonce == nonces.confirmed;
   const bool refused =
       !nonce.is_zero() && nonce == nonces.refused &&

@@ -291,6 +291,27 @@ TEST_F(BrokerHelloTest, RestoredUntilItHeard) {
   EXPECT_TRUE(Connect("Site1").restored);
 }
 
+TEST_F(BrokerHelloTest, ABrokerThatWasPutBack_TakesNoStoreForRestored) {
+  Connect("Site1");
+  Gone("Site1");
+  const auto image = storage_.rows();
+  const Nonce middle = Connect("Site1").nonce;
+  Gone("Site1");
+  Connect("Site1");
+  Gone("Site1");
+  storage_.Restore(image);
+  Reopen();
+  EXPECT_FALSE(Connect("Site1").restored);
+  EXPECT_EQ(Events("broker-behind", "Site1"), 1U);
+  Gone("Site1");
+  EXPECT_FALSE(Connect("Site1").restored);
+  EXPECT_EQ(Events("broker-behind", "Site1"), 1U);
+  // A store that is put back from then on is found as ever.
+  Gone("Site1");
+  Restore("Site1", middle);
+  EXPECT_TRUE(Connect("Site1").restored);
+}
+
 TEST_F(BrokerHelloTest, StaleNonceBesideALiveSession_IsACloneAndBothEnd) {
   const Nonce old = Connect("Site1").nonce;
   Gone("Site1");
