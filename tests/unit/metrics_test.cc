@@ -82,7 +82,8 @@ TEST(Metrics, EveryRefusalHasACounterFromTheStart) {
 
 TEST(Metrics, EveryFamilyHasHelpTypeAndTheRightSuffix) {
   std::map<std::string, std::string> types;
-  for (std::string_view line : Split(MetricsOf({.sites = 3}), '\n')) {
+  const std::string text = MetricsOf({.sites = 3});
+  for (std::string_view line : Split(text, '\n')) {
     const auto words = Split(line, ' ');
     if (line.starts_with("# TYPE ")) types.emplace(words[2], words[3]);
   }
