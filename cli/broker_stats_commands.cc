@@ -42,6 +42,8 @@ Result<int> PrintStats(Context& context, const Arguments&) {
   for (const auto& [reason, count] : stats.refusals)
     if (count > 0) refusals += (refusals.empty() ? "" : ", ") + reason + " " + Grouped(count);
   PrintFact(context, "refusals", refusals.empty() ? "none" : refusals);
+  if (stats.log_lines_dropped > 0)
+    PrintFact(context, "process log", Grouped(stats.log_lines_dropped) + " lines were not read");
   PrintNext(context, overview, "the broker");
   return 0;
 }

@@ -131,6 +131,7 @@ struct BrokerStats {
   std::vector<PendingJoin> pending;
   std::vector<BrokerEvent> events;  // the last 1,000, newest first
   HandlingTimes times;
+  std::uint64_t log_lines_dropped = 0;  // counter: lines of the process's log that nobody read
   Histogram propagation{kPropagationBounds};  // from storing a batch to a reader's ack of it
 };
 

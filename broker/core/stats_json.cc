@@ -197,6 +197,7 @@ std::string StatusJson(const BrokerStats& stats, const LinkOverview& overview) {
       .Text("read_only_reason", stats.read_only_reason)
       .Raw("refusals", CountsJson(stats.refusals))
       .Raw("pending", PendingJson(stats))
+      .Number("log_lines_dropped", stats.log_lines_dropped)
       .Finish();
 }
 

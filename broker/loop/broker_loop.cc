@@ -6,10 +6,9 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <mutex>
-#include <set>
 
 #include "broker/core/broker.h"
+#include "broker/loop/active_keys.h"
 #include "broker/loop/disk_guard.h"
 #include "proto/base/text.h"
 #include "proto/daemon/command_socket.h"
@@ -38,23 +37,6 @@ constexpr std::chrono::milliseconds kDrain{300};
 constexpr std::chrono::milliseconds kReopen{1000};  // between attempts to open a store that failed
 constexpr std::size_t kDoorMessagesMost = 16;       // of one commit: each has a signature to check
 
-// Keys that may connect, shared with the handler of handshakes.
-class ActiveKeys {
- public:
-  void Set(std::set<TransportKey> keys) {
-    const std::lock_guard lock(mutex_);
-    keys_ = std::move(keys);
-  }
-  bool Has(const TransportKey& key) const {
-    const std::lock_guard lock(mutex_);
-    return keys_.contains(key);
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::set<TransportKey> keys_;
-};
-
 class BrokerLoop : public BrokerAdmin {
  public:
   BrokerLoop(const BrokerProcess& process, SignalSource& signals)
@@ -68,6 +50,7 @@ class BrokerLoop : public BrokerAdmin {
   BrokerStats Stats() override {
     BrokerStats stats = broker_->Stats(store_->storage(), MachineTime());
     stats.times = times_;
+    stats.log_lines_dropped = log().dropped();
     return stats;
   }
   Result<Invitation> Invite() override;

@@ -120,6 +120,9 @@ void WriteBroker(MetricWriter& out, const PageSnapshot& snapshot, std::string_vi
   gauge("log_size_bytes", "Bytes that all logs keep.", stats.log_bytes);
   gauge("log_limit_bytes", "Bytes that all logs may keep.", stats.log_bytes_max);
   gauge("disk_free_bytes", "Free on the disk of the store.", stats.disk_free_bytes);
+  out.Family("log_lines_dropped_total", Kind::kCounter,
+             "Lines of the process's log that went because nobody read them.");
+  out.Sample(stats.log_lines_dropped);
   gauge("reader_limit_bytes", "A reader further behind loses its hold on a log; 0 = no bound.",
         stats.reader_bytes_max);
   out.Family("log_full_timestamp_seconds", Kind::kGauge,

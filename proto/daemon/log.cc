@@ -1,16 +1,21 @@
 #include "proto/daemon/log.h"
 
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
+#include <functional>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "proto/base/json_text.h"
 #include "proto/base/text.h"
+#include "proto/daemon/line_writer.h"
 #include "proto/daemon/machine.h"
 #include "proto/daemon/repeat_filter.h"
 
@@ -42,6 +47,44 @@ std::string FactsText(const LogFacts& facts) {
   if (!facts.code.empty()) parts.push_back(Printable(facts.code));
   return parts.empty() ? "" : " [" + Join(parts, " ") + "]";
 }
+
+using Pool = spdlog::details::thread_pool;
+
+// The thread inherits its mask: signals are for the loop.
+std::shared_ptr<Pool> MakePool() {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  auto pool = std::make_shared<Pool>(Log::kLinesWaiting, 1);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return pool;
+}
+
+// Runs in the pool's thread, but for GiveUpAfter.
+class StandardErrorSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  // `dropped` counts; `missing` is the line that says how many were dropped.
+  StandardErrorSink(std::function<std::uint64_t()> dropped,
+                    std::function<std::string(std::uint64_t count)> missing)
+      : dropped_(std::move(dropped)), missing_(std::move(missing)), writer_(STDERR_FILENO) {}
+  void GiveUpAfter(std::chrono::milliseconds patience) { writer_.GiveUpAfter(patience); }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    // What was dropped was older than this line.
+    const std::uint64_t dropped = dropped_();
+    if (dropped != told_ && writer_.Write(missing_(dropped - told_) + "\n")) told_ = dropped;
+    writer_.Write(std::string(message.payload.data(), message.payload.size()) + "\n");
+  }
+  void flush_() override {}
+
+ private:
+  const std::function<std::uint64_t()> dropped_;
+  const std::function<std::string(std::uint64_t)> missing_;
+  LineWriter writer_;
+  std::uint64_t told_ = 0;  // of dropped_
+};
 
 }  // namespace
 
@@ -78,19 +121,33 @@ std::string FormatLogLine(LogForm form, std::string_view component, LogLevel lev
 
 struct Log::State {
   State(std::string given_component, LogForm given_form)
-      : component(std::move(given_component)),
-        form(given_form),
-        logger("log", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {}
+      : component(std::move(given_component)), form(given_form) {
+    sink = std::make_shared<StandardErrorSink>(
+        [this] { return pool->overrun_counter(); },
+        [this](std::uint64_t count) {
+          return FormatLogLine(form, component, LogLevel::kWarning, MachineTime(),
+                               std::to_string(count) +
+                                   " lines are missing here: this log was "
+                                   "not read",
+                               {});
+        });
+    logger = std::make_shared<spdlog::async_logger>("log", sink, pool,
+                                                    spdlog::async_overflow_policy::overrun_oldest);
+    // A log that cannot be written is no reason to end.
+    logger->set_error_handler([](const std::string&) {});
+  }
 
   const std::string component;
   const LogForm form;
-  spdlog::logger logger;
+  const std::shared_ptr<Pool> pool = MakePool();
+  std::shared_ptr<StandardErrorSink> sink;
+  std::shared_ptr<spdlog::async_logger> logger;
   std::mutex mutex;  // of `repeats`
   RepeatFilter repeats;
 
   void Print(LogLevel level, std::string_view text, const LogFacts& facts) {
     const std::string line = FormatLogLine(form, component, level, MachineTime(), text, facts);
-    logger.log(SpdlogLevel(level), spdlog::string_view_t(line.data(), line.size()));
+    logger->log(SpdlogLevel(level), spdlog::string_view_t(line.data(), line.size()));
   }
   void PrintUntold(Instant until) {
     for (const RepeatFilter::Untold& line : repeats.Take(until))
@@ -100,19 +157,18 @@ struct Log::State {
 
 Log::Log(std::string component, LogForm form, LogLevel level)
     : state_(std::make_unique<State>(std::move(component), form)) {
-  // The whole line is ours; a log that cannot be written is no reason to end.
-  state_->logger.set_pattern("%v");
-  state_->logger.set_error_handler([](const std::string&) {});
-  state_->logger.flush_on(spdlog::level::debug);
   SetLevel(level);
 }
 
-Log::~Log() { state_->PrintUntold(RepeatFilter::kEnd); }
+Log::~Log() {
+  state_->PrintUntold(RepeatFilter::kEnd);
+  state_->sink->GiveUpAfter(kFarewell);
+}
 
-void Log::SetLevel(LogLevel level) { state_->logger.set_level(SpdlogLevel(level)); }
+void Log::SetLevel(LogLevel level) { state_->logger->set_level(SpdlogLevel(level)); }
 
 void Log::Write(LogLevel level, std::string_view text, const LogFacts& facts) {
-  if (!state_->logger.should_log(SpdlogLevel(level))) return;
+  if (!state_->logger->should_log(SpdlogLevel(level))) return;
   const std::lock_guard lock(state_->mutex);
   if (state_->repeats.Pass(Printable(text) + FactsText(facts), MachineTime()))
     state_->Print(level, text, facts);
@@ -128,5 +184,7 @@ void Log::Tick() {
   const std::lock_guard lock(state_->mutex);
   state_->PrintUntold(MachineTime());
 }
+
+std::uint64_t Log::dropped() const { return state_->pool->overrun_counter(); }
 
 }  // namespace dirsync

@@ -1,7 +1,11 @@
 // The log of a process, on standard error: lines for people on a terminal, JSON objects for
-// machines otherwise. The only file that includes spdlog is log.cc.
+// machines otherwise. Who logs never waits for who reads the log: a thread of its own writes the
+// lines, and when too many wait the oldest go, and are counted. The only file that includes spdlog
+// is log.cc.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,11 +40,17 @@ struct LogFacts {
 std::string FormatLogLine(LogForm form, std::string_view component, LogLevel level, Instant time,
                           std::string_view text, const LogFacts& facts);
 
-// Thread-safe.
+// Thread-safe. Lines that wait are lost with a process that is killed.
 class Log {
  public:
-  // `component`: "broker", "agent".
+  // Lines that wait for their reader; beyond, the oldest go.
+  static constexpr std::size_t kLinesWaiting = 1024;
+  // How long the end waits for a reader of what is left.
+  static constexpr std::chrono::milliseconds kFarewell{2000};
+
+  // `component`: "broker", "agent". Its thread takes no signals.
   Log(std::string component, LogForm form, LogLevel level);
+  // Writes what waits, for kFarewell at most.
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -51,6 +61,9 @@ class Log {
   void SetLevel(LogLevel level);
   // Call about every second: tells how often repeats were left out.
   void Tick();
+  // Lines that went because nobody read them, since the beginning. The log says so itself, where
+  // they are missing, once it is read again.
+  std::uint64_t dropped() const;
 
  private:
   struct State;

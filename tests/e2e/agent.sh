@@ -71,3 +71,16 @@ kill -TERM "$agent"; status=0; wait "$agent" || status=$?
 agent=
 expect 0 "Mailbox3" "$dirsync" show Mailbox3
 echo "SIGTERM ends it cleanly"
+
+mkfifo unread
+exec 9<>unread
+dd if=/dev/zero of=unread bs=4096 count=1000 oflag=nonblock status=none 2>/dev/null && wrong "a pipe took it all"
+"$dirsync" agent run 2>&9 & agent=$!
+until_true "the agent serves" [ -S store/control.sock ]
+expect 0 "added" timeout 60 "$dirsync" mailbox add Mailbox4
+kill -TERM "$agent"
+until_true "the agent ended" eval '! kill -0 "$agent" 2>/dev/null'
+status=0; wait "$agent" || status=$?
+[ "$status" = 0 ] || wrong "the agent ended with $status"
+agent=
+echo "a log that nobody reads stops neither the agent nor its end"

@@ -1,8 +1,10 @@
 // A broker's process over its whole life: messages, commands, signals, death at each point, abuse.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -250,6 +252,26 @@ TEST_F(BrokerProcessE2e, AnEmptyFolder_BecomesABroker) {
   EXPECT_THAT(broker.Log(), HasSubstr("listens on"));
   // A second one on this store, or a command of a site, is told what is there.
   Command({"broker", "run", "--page", "off"}, InfoOf(ErrorCode::kLocked).exit_status);
+}
+
+// A log that nobody reads: the pipe is full before the broker begins.
+TEST_F(BrokerProcessE2e, ItsLogIsNotRead_ItServesAndEnds) {
+  const std::string log = top_ + "/log";
+  ASSERT_EQ(mkfifo(log.c_str(), 0600), 0);
+  const int held = open(log.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(held, 0);
+  const std::string fill(4096, '\n');
+  while (write(held, fill.data(), fill.size()) > 0) {
+  }
+  RunningBroker broker(top_);
+  ASSERT_TRUE(broker.ready());
+  SiteClient producer = Connect(broker, "Site1");
+  ASSERT_TRUE(producer.Greet().has_value());
+  EXPECT_EQ(Tell(producer, stream_.Next(1000), true), PublishOutcome::kStored);
+  EXPECT_THAT(Command({"broker", "stats", "--json"}), HasSubstr("\"log_lines_dropped\":0"));
+  broker.Signal(SIGTERM);
+  EXPECT_EQ(broker.Wait(), 0);
+  close(held);
 }
 
 }  // namespace
