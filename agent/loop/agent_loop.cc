@@ -87,6 +87,8 @@ Result<> AgentLoop::Run() {
                   Printable(settings_.store));
   while (!Stopping()) {
     const auto turned = TurnAll();
+    // A commit that was stopped because the agent ends is no failure of the store.
+    if (!turned && turned.error().code == ErrorCode::kInterrupted && Stopping()) break;
     if (!turned) Log("error", turned.error().ToString());
     if (!turned || !IsHealthy()) Reopen();
     if (!Stopping()) Wait(UntilNextTurn());
