@@ -140,8 +140,8 @@ Result<> SignAndTake(Context& context, BrokerAdmin& admin, const Arguments& argu
                      RosterEntry entry) {
   DIRSYNC_TRY(key, SignerOf(context, admin.store(), arguments));
   entry.time = context.world().Now();
-  if (context.dry_run()) return {};
-  return admin.Take(SignRosterEntry(entry, key));
+  const SignedRosterEntry signed_entry = SignRosterEntry(entry, key);
+  return context.dry_run() ? admin.CheckTake(signed_entry) : admin.Take(signed_entry);
 }
 
 Result<RosterEntry> EntryOf(BrokerAdmin& admin, const std::string& site) {

@@ -79,6 +79,8 @@ class Broker {
   // is changed then.
   Result<> TakeRoster(storage::Transaction& transaction, const SignedRosterEntry& entry,
                       Instant now, std::vector<Outgoing>& out);
+  // What TakeRoster would answer, over what `view` holds; nothing is changed.
+  Result<> CheckRoster(const storage::ReadView& view, const SignedRosterEntry& entry) const;
   // Opens the join door until `now` + limits::kDoorSeconds; returns the token of the invitation.
   // An earlier invitation ends.
   Result<std::string> OpenDoor(storage::Transaction& transaction, Instant now);

@@ -194,6 +194,9 @@ struct Broker::State {
   Result<> CloseDoor(BrokerStep& step);
 
   // members.cc
+  // The entry, if it is new: what it changes in the roster is written. Errors: of TakeRoster.
+  Result<std::optional<RosterEntry>> JudgeEntry(storage::Transaction& transaction,
+                                                const SignedRosterEntry& entry) const;
   Result<> TakeEntry(BrokerStep& step, const SignedRosterEntry& entry);
   void Know(const RosterEntry& entry);
   Result<> EndMembership(BrokerStep& step, const std::string& folded, bool new_signing_key);

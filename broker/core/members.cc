@@ -15,6 +15,12 @@ Result<> Broker::TakeRoster(storage::Transaction& transaction, const SignedRoste
   return state_->TakeEntry(step, entry);
 }
 
+Result<> Broker::CheckRoster(const storage::ReadView& view, const SignedRosterEntry& entry) const {
+  storage::Transaction dropped(view);
+  DIRSYNC_CHECK(state_->JudgeEntry(dropped, entry));
+  return {};
+}
+
 // A key that an active site has is nobody else's, whatever is known of old entries.
 void Broker::State::Know(const RosterEntry& entry) {
   const std::string folded = FoldName(entry.site);
@@ -29,18 +35,26 @@ void Broker::State::Know(const RosterEntry& entry) {
   site.entry = entry;
 }
 
-Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& signed_entry) {
+Result<std::optional<RosterEntry>> Broker::State::JudgeEntry(
+    storage::Transaction& transaction, const SignedRosterEntry& signed_entry) const {
   DIRSYNC_TRY(entry, OpenRosterEntry(signed_entry, settings.organization_key));
-  const std::string folded = FoldName(entry.site);
   if (!settings.organization.empty() && entry.organization != settings.organization)
     return Fail(ErrorCode::kNotPermitted, "take roster entry of " + Printable(entry.site) +
                                               ": it is of " + Printable(entry.organization) +
                                               ", not of " + Printable(settings.organization));
-  if (!sites.contains(folded) && sites.size() >= limits::kSites)
+  if (!sites.contains(FoldName(entry.site)) && sites.size() >= limits::kSites)
     return Fail(ErrorCode::kTooLarge, "take roster entry of " + Printable(entry.site) +
                                           ": the organisation has as many sites as it may");
-  DIRSYNC_TRY(changed, TakeRosterEntry(step.transaction, settings.organization_key, signed_entry));
+  DIRSYNC_TRY(changed, TakeRosterEntry(transaction, settings.organization_key, signed_entry));
+  if (!changed) return std::nullopt;
+  return std::move(entry);
+}
+
+Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& signed_entry) {
+  DIRSYNC_TRY(changed, JudgeEntry(step.transaction, signed_entry));
   if (!changed) return {};
+  const RosterEntry& entry = *changed;
+  const std::string folded = FoldName(entry.site);
   ++generation;
   if (settings.organization.empty()) settings.organization = entry.organization;
   const bool known = sites.contains(folded);

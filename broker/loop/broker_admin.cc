@@ -31,6 +31,11 @@ class StoredBroker : public BrokerAdmin {
     });
   }
 
+  Result<> CheckTake(const SignedRosterEntry& entry) override {
+    DIRSYNC_TRY(broker, Open());
+    return broker->CheckRoster(store_->storage(), entry);
+  }
+
   Result<> Refuse(const std::string& site) override {
     return Write([&](Broker& broker, storage::Transaction& transaction) {
       return broker.RefuseJoin(transaction, site, MachineTime());

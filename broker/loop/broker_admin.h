@@ -22,6 +22,8 @@ class BrokerAdmin {
   virtual Result<Invitation> Invite() = 0;
   // A roster entry that an administrator signed. Errors: of TakeRosterEntry.
   virtual Result<> Take(const SignedRosterEntry& entry) = 0;
+  // What Take would answer; nothing is changed.
+  virtual Result<> CheckTake(const SignedRosterEntry& entry) = 0;
   // A request to join is turned away. Error: kNotFound.
   virtual Result<> Refuse(const std::string& site) = 0;
 };

@@ -55,6 +55,7 @@ class BrokerLoop : public BrokerAdmin {
   }
   Result<Invitation> Invite() override;
   Result<> Take(const SignedRosterEntry& entry) override;
+  Result<> CheckTake(const SignedRosterEntry& entry) override;
   Result<> Refuse(const std::string& site) override;
 
  private:
@@ -393,6 +394,10 @@ Result<> BrokerLoop::Take(const SignedRosterEntry& entry) {
   RefreshKeys();
   Send(std::move(out));
   return {};
+}
+
+Result<> BrokerLoop::CheckTake(const SignedRosterEntry& entry) {
+  return broker_->CheckRoster(store_->storage(), entry);
 }
 
 Result<> BrokerLoop::Refuse(const std::string& site) {

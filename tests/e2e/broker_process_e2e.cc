@@ -274,5 +274,31 @@ TEST_F(BrokerProcessE2e, ItsLogIsNotRead_ItServesAndEnds) {
   close(held);
 }
 
+TEST_F(BrokerProcessE2e, DryRunsOfSitesAdd_AnswerAsTheCommand_WithAProcessAndWithout) {
+  const auto add = [&](const std::string& site, const std::string& domain, int status) {
+    std::vector<std::string> words = {"sites",
+                                      "add",
+                                      site,
+                                      "--public-key",
+                                      TestKey(site).public_key().hex(),
+                                      "--transport-key",
+                                      SiteClient::KeysOf(site).public_key.hex(),
+                                      "--domain",
+                                      domain};
+    std::vector<std::string> dry = words;
+    dry.emplace_back("--dry-run");
+    Command(dry, status);
+    Command(dry, status);
+    Command(words, status);
+  };
+  constexpr int kConflictStatus = 8;
+  add("Site3", "site1.example.org", kConflictStatus);
+  add("Site3", "site3.example.org", 0);
+  RunningBroker broker(top_);
+  ASSERT_TRUE(broker.ready()) << broker.Log();
+  add("Site4", "site3.example.org", kConflictStatus);
+  add("Site4", "site4.example.org", 0);
+}
+
 }  // namespace
 }  // namespace dirsync::e2e

@@ -222,5 +222,35 @@ TEST_F(BrokerRightsTest, Request_TargetOfflineOrTooOld) {
   EXPECT_FALSE(Last<AdminRequest>("Site1"));
 }
 
+TEST_F(BrokerRightsTest, CheckOfARosterEntry_AnswersAsTakingIt_AndChangesNothing) {
+  const auto check = [&](const RosterEntry& entry) {
+    const auto checked = broker_->CheckRoster(storage_, SignRosterEntry(entry, organization_));
+    return checked ? ErrorCode::kAlreadyApplied : checked.error().code;
+  };
+  const auto rows = storage_.rows();
+  const std::uint64_t generation = broker_->roster_generation();
+  RosterEntry other_domain = Entry("Site4");
+  RosterEntry taken_domain = Entry("Site4");
+  taken_domain.domains = {"site1.example"};
+  RosterEntry taken_key = Entry("Site4");
+  taken_key.transport_key = TransportOf("Site1");
+  RosterEntry elsewhere = Entry("Site4");
+  elsewhere.organization = "Otherorg";
+  RosterEntry old = Entry("Site1");
+  old.serial = 0;
+  RosterEntry revoked = Entry("Site2");
+  revoked.state = SiteState::kRevoked;
+  std::vector<ErrorCode> answers;
+  const std::vector<RosterEntry> entries{taken_domain, taken_key, elsewhere,
+                                         old,          revoked,   other_domain};
+  for (const RosterEntry& entry : entries) answers.push_back(check(entry));
+  EXPECT_EQ(storage_.rows(), rows);
+  EXPECT_EQ(broker_->roster_generation(), generation);
+  EXPECT_EQ(broker_->Sessions().size(), 3U);
+  EXPECT_EQ(answers[0], ErrorCode::kConflict);
+  EXPECT_EQ(answers[4], ErrorCode::kAlreadyApplied);
+  for (std::size_t i = 0; i < entries.size(); ++i) EXPECT_EQ(Take(entries[i]), answers[i]) << i;
+}
+
 }  // namespace
 }  // namespace dirsync
