@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "agent/file/whole_file.h"
 #include "cli/instance_options.h"
 #include "cli/instance_view.h"
 #include "cli/old_spelling.h"
@@ -55,12 +56,8 @@ Result<std::string> ReadKeyFile(Context& context, const std::string& path) {
 }
 
 Result<> WriteKeyFile(Context& context, const std::string& path, const OldFlags& flags) {
-  FileSystem& files = context.world().files();
-  DIRSYNC_TRY(file, files.Create(path + ".tmp"));
-  DIRSYNC_CHECK(file->Append(FormatKeyFile(flags)));
-  DIRSYNC_CHECK(file->Sync());
-  file.reset();
-  return files.Rename(path + ".tmp", path);
+  return WriteWholeFile(context.world().files(), path,
+                        [&](FileOutput& file) { return file.Append(FormatKeyFile(flags)); });
 }
 
 // Flags of a /KEY file stand below those of the command line.

@@ -1,6 +1,7 @@
 // init, load, dump, backup, restore: the store as a whole.
 #include <filesystem>
 
+#include "agent/file/whole_file.h"
 #include "agent/service/bulk.h"
 #include "cli/command.h"
 #include "cli/json.h"
@@ -159,23 +160,20 @@ Result<int> Dump(Context& context, const Arguments& arguments) {
     context.Note(Counted(count, "entry", "entries") + " dumped");
     return 0;
   }
-  // Whole or not at all: written beside its place, then renamed.
   const std::string path = context.WholePath(arguments.words().front());
-  FileSystem& files = context.world().files();
-  DIRSYNC_TRY(file, files.Create(path + ".tmp"));
-  auto count =
-      DumpLdif(*store, [&](std::string_view text) { return file->Append(text); }, imported);
-  Result<> synced = count ? file->Sync() : std::unexpected(count.error());
-  file.reset();
-  if (synced) synced = files.Rename(path + ".tmp", path);
-  if (!synced) {
-    static_cast<void>(files.Remove(path + ".tmp"));
-    return std::unexpected(synced.error());
-  }
+  std::size_t count = 0;
+  DIRSYNC_CHECK(WriteWholeFile(context.world().files(), path, [&](FileOutput& file) -> Result<> {
+    DIRSYNC_TRY(
+        written,
+        DumpLdif(*store, [&](std::string_view text) { return file.Append(text); }, imported));
+    count = written;
+    context.world().Effect("dumped");
+    return {};
+  }));
   if (context.json()) {
-    context.out() << JsonObject().Text("file", path).Number("entries", *count).Finish() << '\n';
+    context.out() << JsonObject().Text("file", path).Number("entries", count).Finish() << '\n';
   } else {
-    context.out() << "dumped " << Counted(*count, "entry", "entries") << " to "
+    context.out() << "dumped " << Counted(count, "entry", "entries") << " to "
                   << Printable(context.ShortPath(path)) << '\n';
   }
   return 0;

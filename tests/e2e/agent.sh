@@ -84,3 +84,13 @@ status=0; wait "$agent" || status=$?
 [ "$status" = 0 ] || wrong "the agent ended with $status"
 agent=
 echo "a log that nobody reads stops neither the agent nor its end"
+
+# Killed once all is written: FILE is not there, FILE.tmp is, and the next dump takes its place.
+mkdir dumps
+status=0; (DIRSYNC_KILL_AT=dumped:1 "$dirsync" dump dumps/people.ldif) >/dev/null 2>&1 || status=$?
+[ "$status" = 137 ] || wrong "dump ended with $status, and should have been killed"
+[ "$(ls dumps)" = people.ldif.tmp ] || wrong "the killed dump left: $(ls dumps)"
+expect 0 "dumped" "$dirsync" dump dumps/people.ldif
+[ "$(ls dumps)" = people.ldif ] || wrong "the dump left: $(ls dumps)"
+grep -q Mailbox4 dumps/people.ldif || wrong "the dump is not whole"
+echo "a killed dump leaves nothing behind the next one"
