@@ -144,6 +144,8 @@ int RunSomewhere(Context& context, const std::function<Result<int>()>& run) {
   constexpr int kPauseMs = 20;
   for (int attempt = 1;; ++attempt) {
     if (const auto status = RunElsewhere(context)) return *status;
+    // Its client may have given it up before it was looked at: then it is not begun.
+    if (context.interrupted()) return Finish(context, Fail(ErrorCode::kInterrupted, "interrupted"));
     auto result = run();
     const bool locked = !result && result.error().code == ErrorCode::kLocked;
     if (locked && context.console().forward && attempt < kAttempts) {

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <span>
 #include <utility>
 
@@ -21,6 +23,9 @@
 namespace dirsync {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+constexpr timespec kLook{.tv_sec = 1, .tv_nsec = 0};  // between two looks at a silent process
 constexpr timespec kRetry{.tv_sec = 0, .tv_nsec = 50'000'000};
 
 // Waits for several descriptors; signals come in only here. False: one came.
@@ -30,10 +35,28 @@ bool Wait(std::span<pollfd> waited, std::optional<timespec> at_most = std::nullo
   return ppoll(waited.data(), waited.size(), at_most ? &*at_most : nullptr, &none) >= 0;
 }
 
+// Who listens at the other end; 0: not known here.
+pid_t PeerOf(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+// Whether a signal or a debugger stopped it. What cannot be told is taken for alive.
+bool IsStopped(pid_t process) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/stat");
+  std::string line;
+  std::getline(in, line);
+  // Behind the program's name, which may hold anything: " STATE …".
+  const std::size_t end = line.rfind(')');
+  if (end == std::string::npos || end + 2 >= line.size()) return false;
+  return line[end + 2] == 'T' || line[end + 2] == 't';
+}
+
 class Conversation {
  public:
   Conversation(int socket, const ClientStreams& streams, const std::atomic<bool>& interrupted)
-      : socket_(socket), streams_(streams), interrupted_(interrupted) {}
+      : socket_(socket), process_(PeerOf(socket)), streams_(streams), interrupted_(interrupted) {}
   ~Conversation() { close(socket_); }
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
@@ -45,11 +68,14 @@ class Conversation {
   Result<> Turn();
   Result<> SendSome();
   Result<> ReceiveSome();
+  Result<> CheckAlive();
   Result<> Take(const Frame& frame);
   Result<> ReadLine();
   void AnswerIfWhole(bool at_end);
 
   int socket_;
+  pid_t process_;
+  std::optional<Clock::time_point> stopped_since_;
   ClientStreams streams_;
   const std::atomic<bool>& interrupted_;
   bool told_interrupt_ = false;
@@ -77,10 +103,12 @@ Result<> Conversation::Turn() {
   std::array<pollfd, 3> waited{{{status_ ? -1 : socket_, socket_events, 0},
                                 {asked_ && spool_.empty() ? streams_.in : -1, POLLIN, 0},
                                 {spool_.empty() ? -1 : spool_.descriptor(), POLLOUT, 0}}};
-  if (!Wait(waited)) {
+  if (!Wait(waited, kLook)) {
     if (errno == EINTR) return {};
     return Fail(ErrorCode::kIo, std::string("waiting for the answer: ") + std::strerror(errno));
   }
+  if (std::ranges::all_of(waited, [](const pollfd& item) { return item.revents == 0; }))
+    return CheckAlive();
   if ((waited[0].revents & POLLOUT) != 0) DIRSYNC_CHECK(SendSome());
   if ((waited[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) DIRSYNC_CHECK(ReceiveSome());
   if (waited[1].revents != 0) DIRSYNC_CHECK(ReadLine());
@@ -105,12 +133,30 @@ Result<> Conversation::ReceiveSome() {
     return Fail(ErrorCode::kIo,
                 "running the command: the process that has the store open went away",
                 "look at its log; what it acknowledged is safe");
+  stopped_since_.reset();
   reader_.Append({buffer.data(), static_cast<std::size_t>(got)});
   for (;;) {
     DIRSYNC_TRY(frame, reader_.Next());
     if (!frame) return {};
     DIRSYNC_CHECK(Take(*frame));
   }
+}
+
+// Once its exit status is there, nothing more is wanted of it.
+Result<> Conversation::CheckAlive() {
+  if (status_ || process_ <= 0 || !IsStopped(process_)) {
+    stopped_since_.reset();
+    return {};
+  }
+  const auto now = Clock::now();
+  if (!stopped_since_) stopped_since_ = now;
+  if (now - *stopped_since_ < kStoppedPatience) return {};
+  const std::string number = std::to_string(process_);
+  return Fail(ErrorCode::kUnreachable,
+              "running the command: process " + number +
+                  ", which has the store open, was stopped and does not answer",
+              "`kill -CONT " + number + "` lets it go on; `kill -KILL " + number +
+                  "` ends it, and what it acknowledged is safe");
 }
 
 Result<> Conversation::Take(const Frame& frame) {

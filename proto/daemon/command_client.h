@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,9 @@ struct ClientStreams {
   int err = 2;
 };
 
+// How long a process may stand still before its client gives up.
+inline constexpr std::chrono::seconds kStoppedPatience{5};
+
 // Hands `request` to the process that has the store in `folder` open and plays its answer to the
 // streams; questions are answered from `in`. Returns the exit status; nullopt: nobody serves the
 // store (no socket, or one left by a process that died), so the caller does the work itself.
@@ -23,8 +27,10 @@ struct ClientStreams {
 // awaited; REQUIRES that signal to be blocked by the caller (it is let in while waiting).
 // The whole answer is taken as it comes, to memory and beyond a bound to a nameless file, so that
 // a pager that waits for its reader never makes the other process wait.
-// Errors: kIo (it died on the way), kNotPermitted (another user's store), kInterrupted (before it
-// took the command), kTooLarge (the command line).
+// A process that was stopped (SIGSTOP, a debugger) says nothing: after kStoppedPatience of that,
+// and not before, it is given up. One that is at work may take as long as it takes.
+// Errors: kUnreachable (it stands still), kIo (it died on the way), kNotPermitted (another user's
+// store), kInterrupted (before it took the command), kTooLarge (the command line).
 Result<std::optional<int>> ForwardCommand(const std::string& folder, const CommandRequest& request,
                                           const ClientStreams& streams,
                                           const std::atomic<bool>& interrupted);

@@ -24,6 +24,7 @@ start() {
   "$dirsync" agent run 2>>"$top/agent.log" & agent=$!
   until_true "the agent serves" [ -S store/control.sock ]
 }
+served() { [ "$(grep -c "\"text\":\"serving " agent.log)" -ge "$1" ]; }
 connected() { ls -l "/proc/$1/fd" 2>/dev/null | grep -q socket:; }
 
 "$dirsync" init --organization Testorg --site Site1 --server Server1 >/dev/null 2>&1
@@ -64,6 +65,15 @@ expect 0 "added" "$dirsync" mailbox add Mailbox2
 start
 expect 0 "added" "$dirsync" mailbox add Mailbox3
 echo "a killed agent's socket is in nobody's way"
+
+# The file of the killed agent's socket says nothing: the second agent's log does.
+until_true "the second agent serves" served 2
+kill -STOP "$agent"
+expect 4 "kill -CONT $agent" "$dirsync" mailbox add Frozen
+kill -CONT "$agent"
+expect 1 NOT_FOUND "$dirsync" show Frozen
+expect 0 "added" "$dirsync" mailbox add Frozen
+echo "an agent that was stopped is named; what was given up is not done later"
 
 kill -TERM "$agent"; status=0; wait "$agent" || status=$?
 [ "$status" = 0 ] || wrong "the agent ended with $status"

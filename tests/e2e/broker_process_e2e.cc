@@ -274,6 +274,18 @@ TEST_F(BrokerProcessE2e, ItsLogIsNotRead_ItServesAndEnds) {
   close(held);
 }
 
+TEST_F(BrokerProcessE2e, ItWasStopped_ACommandIsGivenUp_AndNotCarriedOutLater) {
+  RunningBroker broker(top_);
+  ASSERT_TRUE(broker.ready()) << broker.Log();
+  broker.Signal(SIGSTOP);
+  constexpr int kUnreachableStatus = 4;
+  Command({"sites", "add", "Site3", "--public-key", TestKey("Site3").public_key().hex(),
+           "--transport-key", SiteClient::KeysOf("Site3").public_key.hex()},
+          kUnreachableStatus);
+  broker.Signal(SIGCONT);
+  EXPECT_THAT(Command({"sites", "list"}), testing::Not(HasSubstr("Site3")));
+}
+
 TEST_F(BrokerProcessE2e, DryRunsOfSitesAdd_AnswerAsTheCommand_WithAProcessAndWithout) {
   const auto add = [&](const std::string& site, const std::string& domain, int status) {
     std::vector<std::string> words = {"sites",
