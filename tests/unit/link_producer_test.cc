@@ -1,0 +1,183 @@
+// Telling: where publishing begins, how much is under way, and what each answer changes.
+#include "tests/unit/link_world.h"
+
+namespace dirsync {
+namespace {
+
+using std::chrono::seconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+class LinkProducerTest : public testing::Test {
+ protected:
+  LinkProducerTest() { site_.Export("OUT"); }
+
+  // Some batches that wait in the outbox; none was ever published.
+  void Tell(int count) {
+    for (int i = 0; i < count; ++i) {
+      site_.AddMailbox("Mailbox" + std::to_string(++mailboxes_));
+      site_.Pump();
+    }
+  }
+  static std::vector<Sequence> Numbers(const std::vector<Publish>& told) {
+    std::vector<Sequence> numbers;
+    numbers.reserve(told.size());
+    for (const Publish& publish : told) numbers.push_back(publish.position.sequence);
+    return numbers;
+  }
+  // What it publishes to a broker that has nothing, and how the broker then answers.
+  std::vector<Publish> OpenWithNothing() { return Of<Publish>(site_.Open()); }
+  Welcome::Log LogAt(const Position& tail) {
+    return {kTold, TestId<IncarnationId>(1), tail, 1, {}};
+  }
+  // Batches START, 2, 3 … up to `count`, all published and not answered.
+  std::vector<Publish> UnderWay(std::size_t count) {
+    std::vector<Publish> told = OpenWithNothing();
+    while (told.size() < count) {
+      site_.AddMailbox("Mailbox" + std::to_string(++mailboxes_));
+      for (Publish& publish : Of<Publish>(site_.Pump())) told.push_back(std::move(publish));
+    }
+    EXPECT_THAT(told, SizeIs(count));
+    return told;
+  }
+
+  LinkSite site_{"Site2"};
+  int mailboxes_ = 0;
+};
+
+TEST_F(LinkProducerTest, Offline_NothingIsSaid_AndTheOutboxKeepsIt) {
+  Tell(1);
+  EXPECT_THAT(OpenWithNothing(), SizeIs(testing::Ge(1)));
+}
+
+TEST_F(LinkProducerTest, ABrokerWithoutALog_GetsAllFromTheFirst_WhichBeginsIt) {
+  const auto told = UnderWay(3);
+  EXPECT_THAT(Numbers(told), ElementsAre(1, 2, 3));
+  EXPECT_TRUE(told[0].begins_log);
+  EXPECT_FALSE(told[1].begins_log);
+  for (std::size_t i = 1; i < told.size(); ++i)
+    EXPECT_EQ(told[i].previous, told[i - 1].position.digest);
+  // A log that was lost is refilled from what the outbox has.
+  const auto again = OpenWithNothing();
+  EXPECT_THAT(Numbers(again), ElementsAre(1, 2, 3));
+  EXPECT_TRUE(again[0].begins_log);
+  EXPECT_EQ(*again[2].payload, *told[2].payload);
+}
+
+TEST_F(LinkProducerTest, ALogThatWentBack_IsRefilledFromWhereItEnds) {
+  const auto told = UnderWay(3);
+  const auto again = Of<Publish>(site_.Open({LogAt(told[0].position)}));
+  EXPECT_THAT(Numbers(again), ElementsAre(2, 3));
+  EXPECT_FALSE(again[0].begins_log);
+  EXPECT_THAT(Of<Publish>(site_.Open({LogAt(told[2].position)})), IsEmpty());
+}
+
+// R18, B3: another digest, or a number never told, is first looked at.
+TEST_F(LinkProducerTest, ALogThatShowsWhatWasNeverTold_IsFetched_AndNothingIsPublished) {
+  const auto told = UnderWay(2);
+  Position ahead = told[1].position;
+  ahead.sequence += 5;
+  Position fork = told[1].position;
+  fork.digest = TestId<Digest>(77);
+  for (const Position& tail : {ahead, fork}) {
+    const Messages said = site_.Open({LogAt(tail)});
+    EXPECT_THAT(Of<Publish>(said), IsEmpty());
+    const auto fetched = Of<Fetch>(said);
+    ASSERT_THAT(fetched, SizeIs(1));
+    EXPECT_EQ(fetched.front().position, tail);
+  }
+  // Bytes that this site never signed are no reason for a new epoch.
+  SignedStream stranger(kTold, TestKey("stranger"));
+  EXPECT_THAT(Of<Publish>(site_.Hear(Delivered(stranger.Next()))), IsEmpty());
+  EXPECT_THAT(site_.Events(), Contains(Pair("conflict", ErrorCode::kConflict)));
+}
+
+TEST_F(LinkProducerTest, ABatchThatOnlyAnotherLifeCanHaveSigned_BeginsANewEpoch) {
+  const auto told = UnderWay(2);
+  SignedStream other(kTold, TestKey("Site2"), 5);
+  other.Next();
+  site_.Open({LogAt(other.position())});
+  const auto anew = Of<Publish>(site_.Hear(Delivered(other.At(1))));
+  ASSERT_FALSE(anew.empty());
+  EXPECT_GT(anew.front().position.epoch.counter, told.front().position.epoch.counter);
+  EXPECT_EQ(anew.front().position.sequence, 1U);
+  EXPECT_THAT(site_.Events(), Contains(Pair("new-epoch", ErrorCode::kAlreadyApplied)));
+}
+
+TEST_F(LinkProducerTest, TheWindowBoundsWhatIsUnderWay) {
+  UnderWay(4);
+  Welcome welcome = LinkSite::Answer(site_.Greet());
+  welcome.window_bytes = 1;
+  auto told = Of<Publish>(site_.Hear(welcome));
+  for (Sequence next = 1; next <= 4; ++next) {
+    ASSERT_THAT(Numbers(told), ElementsAre(next));
+    EXPECT_THAT(Of<Publish>(site_.Pump()), IsEmpty());
+    told = Of<Publish>(site_.Hear(Answered(told.front(), PublishOutcome::kStored)));
+  }
+  EXPECT_THAT(told, IsEmpty());
+}
+
+TEST_F(LinkProducerTest, QuotaAndReadOnly_WaitAsLongAsTheBrokerSays_ThenGoOnFromThere) {
+  for (const auto& [outcome, code] : {std::pair{PublishOutcome::kQuota, ErrorCode::kQuota},
+                                      std::pair{PublishOutcome::kReadOnly, ErrorCode::kReadOnly}}) {
+    const auto told = UnderWay(3 + static_cast<std::size_t>(mailboxes_));
+    const std::size_t from = told.size() - 2;
+    for (std::size_t i = 0; i < from; ++i) site_.Hear(Answered(told[i], PublishOutcome::kStored));
+    site_.Events();
+    EXPECT_THAT(Of<Publish>(site_.Hear(Answered(told[from], outcome, 0, 7))), IsEmpty());
+    EXPECT_THAT(site_.Events(), Contains(Pair("publish-refused", code)));
+    // What was under way behind it is refused for its gap, and is no other trouble.
+    EXPECT_THAT(Of<Publish>(site_.Hear(
+                    Answered(told[from + 1], PublishOutcome::kGap, told[from].position.sequence))),
+                IsEmpty());
+    EXPECT_THAT(Of<Publish>(site_.Pump()), IsEmpty());
+    EXPECT_THAT(Of<Publish>(site_.Tick(seconds(6))), IsEmpty());
+    EXPECT_THAT(Numbers(Of<Publish>(site_.Tick(seconds(1)))),
+                ElementsAre(told[from].position.sequence, told[from + 1].position.sequence));
+  }
+}
+
+TEST_F(LinkProducerTest, Gap_GoesBackToWhatTheBrokerExpects_OnceAllIsAnswered) {
+  const auto told = UnderWay(3);
+  EXPECT_THAT(Of<Publish>(site_.Hear(Answered(told[0], PublishOutcome::kStored))), IsEmpty());
+  EXPECT_THAT(Of<Publish>(site_.Hear(Answered(told[1], PublishOutcome::kGap, 1))), IsEmpty());
+  EXPECT_THAT(Of<Publish>(site_.Pump()), IsEmpty());
+  EXPECT_THAT(Numbers(Of<Publish>(site_.Hear(Answered(told[2], PublishOutcome::kGap, 2)))),
+              ElementsAre(1, 2, 3))
+      << "the first refusal says where";
+}
+
+TEST_F(LinkProducerTest, AnAnswerToWhatIsNotUnderWay_ChangesNothing) {
+  const auto told = UnderWay(2);
+  EXPECT_THAT(site_.Hear(Answered(told[1], PublishOutcome::kFenced)), IsEmpty());
+  Publish other = told[0];
+  ++other.position.epoch.counter;
+  EXPECT_THAT(site_.Hear(Answered(other, PublishOutcome::kFenced)), IsEmpty());
+  EXPECT_THAT(site_.Events(), IsEmpty());
+  site_.Hear(Answered(told[0], PublishOutcome::kStored));
+  site_.AddMailbox("Later");
+  EXPECT_THAT(Of<Publish>(site_.Pump()), SizeIs(1));
+}
+
+TEST_F(LinkProducerTest, Fenced_EndsPublishing) {
+  const auto told = UnderWay(1);
+  EXPECT_THAT(Of<Publish>(site_.Hear(Answered(told[0], PublishOutcome::kFenced))), IsEmpty());
+  EXPECT_THAT(site_.Events(), Contains(Pair("publish-refused", ErrorCode::kFenced)));
+  site_.AddMailbox("Later");
+  EXPECT_THAT(Of<Publish>(site_.Pump()), IsEmpty());
+  EXPECT_THAT(Of<Publish>(site_.Tick(std::chrono::hours(1))), IsEmpty());
+}
+
+TEST_F(LinkProducerTest, Conflict_IsClearedUpByAnotherGreeting_ButNotAtOnce) {
+  const auto told = UnderWay(1);
+  site_.Hear(Answered(told[0], PublishOutcome::kConflict));
+  EXPECT_THAT(site_.Events(), Contains(Pair("conflict", ErrorCode::kConflict)));
+  EXPECT_THAT(Of<Hello>(site_.Tick()), IsEmpty());
+  EXPECT_THAT(Of<Hello>(site_.Tick(seconds(10))), SizeIs(1));
+}
+
+}  // namespace
+}  // namespace dirsync

@@ -1,0 +1,135 @@
+// Signed requests between agents: who may ask for what, until when, and how often (R6).
+#include "tests/unit/link_world.h"
+
+namespace dirsync {
+namespace {
+
+using testing::Contains;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+// Site1 reads a stream of Site2, and is asked to take it whole.
+class LinkRequestTest : public testing::Test {
+ protected:
+  LinkRequestTest() {
+    site_.Open();
+    site_.Hear(Announced(kTold));
+    site_.Hear(Answered(SubscribeOutcome::kGoesOn));
+    site_.Events();
+  }
+  AdminRequest From(const std::string& signer) {
+    AdminRequest request;
+    request.target = "Site1";
+    request.signer = signer;
+    request.nonce = TestId<Nonce>(++nonce_);
+    request.expires = site_.now() + std::chrono::minutes(5);
+    request.words = {"resync", "take", kTold.ToString()};
+    return request;
+  }
+  Messages Ask(AdminRequest request) {
+    SignRequest(request, TestKey(request.signer));
+    return site_.Hear(request);
+  }
+  // That it was refused for `code`, to whom, and that nothing was begun.
+  void ExpectRefused(const Messages& said, ErrorCode code) {
+    EXPECT_THAT(Of<GetRange>(said), IsEmpty());
+    const auto replies = Of<AdminReply>(said);
+    ASSERT_THAT(replies, SizeIs(1));
+    EXPECT_TRUE(replies.front().done);
+    EXPECT_EQ(replies.front().code, code) << replies.front().text;
+    EXPECT_FALSE(site_.Reader(kTold)->full.has_value());
+  }
+
+  LinkSite site_{"Site1"};
+  std::uint64_t nonce_ = 0;
+};
+
+TEST_F(LinkRequestTest, ItsOwnSiteAndAdmins_MayAskForAStreamToBeTakenWhole) {
+  EXPECT_THAT(Of<GetRange>(Ask(From("Site2"))), SizeIs(1));
+  EXPECT_THAT(site_.Events(), Contains(Pair("resync", ErrorCode::kAlreadyApplied)));
+  LinkSite other("Site1");
+  other.Open();
+  other.Hear(Announced(kTold));
+  AdminRequest request = From("Site4");
+  SignRequest(request, TestKey("Site4"));
+  EXPECT_THAT(Of<GetRange>(other.Hear(request)), SizeIs(1));
+}
+
+TEST_F(LinkRequestTest, AnotherSite_MayNot) {
+  ExpectRefused(Ask(From("Site3")), ErrorCode::kNotPermitted);
+}
+
+TEST_F(LinkRequestTest, AStrangerOrAWrongSignature_IsRefused_AndTold) {
+  ExpectRefused(Ask(From("Stranger")), ErrorCode::kNotPermitted);
+  EXPECT_THAT(site_.Events(), Contains(Pair("request-refused", ErrorCode::kNotPermitted)));
+  AdminRequest forged = From("Site2");
+  SignRequest(forged, TestKey("Site3"));
+  ExpectRefused(site_.Hear(forged), ErrorCode::kBadSignature);
+  AdminRequest changed = From("Site4");
+  SignRequest(changed, TestKey("Site4"));
+  changed.words.back() = StreamName{"Testorg", "Site3", "OUT"}.ToString();
+  ExpectRefused(site_.Hear(changed), ErrorCode::kBadSignature);
+}
+
+TEST_F(LinkRequestTest, ForAnotherSite_IsRefused) {
+  AdminRequest request = From("Site2");
+  request.target = "Site3";
+  ExpectRefused(Ask(request), ErrorCode::kNotPermitted);
+}
+
+TEST_F(LinkRequestTest, TooOldOrMeantToLiveTooLong_IsRefused) {
+  AdminRequest old = From("Site2");
+  old.expires = site_.now() - std::chrono::milliseconds(1);
+  ExpectRefused(Ask(old), ErrorCode::kExpired);
+  AdminRequest eternal = From("Site2");
+  eternal.expires = site_.now() + std::chrono::seconds(limits::kRequestSeconds + 1);
+  ExpectRefused(Ask(eternal), ErrorCode::kExpired);
+  AdminRequest longest = From("Site2");
+  longest.expires = site_.now() + std::chrono::seconds(limits::kRequestSeconds);
+  EXPECT_THAT(Of<GetRange>(Ask(longest)), SizeIs(1));
+}
+
+TEST_F(LinkRequestTest, ARepeatedRequest_IsTakenOnce_EvenByTheNextSession) {
+  AdminRequest request = From("Site2");
+  request.words = {"resync", "take", StreamName{"Testorg", "Site2", "OTHER"}.ToString()};
+  const auto first = Of<AdminReply>(Ask(request));
+  ASSERT_THAT(first, SizeIs(1));
+  EXPECT_EQ(first.front().code, ErrorCode::kNotFound);
+  ExpectRefused(Ask(request), ErrorCode::kExpired);
+  site_.link().Lost();
+  site_.Open();
+  ExpectRefused(Ask(request), ErrorCode::kExpired);
+  // A nonce is forgotten only when its request is too old to be believed.
+  site_.Advance(std::chrono::minutes(6));
+  ExpectRefused(Ask(request), ErrorCode::kExpired);
+}
+
+TEST_F(LinkRequestTest, UnknownWordsAndStreams_AreAnsweredAsSuch) {
+  AdminRequest request = From("Site4");
+  request.words = {"erase", "everything"};
+  ExpectRefused(Ask(request), ErrorCode::kUnknownVersion);
+  request = From("Site4");
+  request.words = {"resync", "take", "no stream"};
+  ExpectRefused(Ask(request), ErrorCode::kNotPermitted);
+  request = From("Site3");
+  request.words = {"resync", "take", StreamName{"Testorg", "Site3", "OUT"}.ToString()};
+  ExpectRefused(Ask(request), ErrorCode::kNotFound);
+}
+
+TEST_F(LinkRequestTest, WithoutASession_NothingIsAsked) {
+  LinkSite alone("Site1");
+  const auto asked = alone.link().Ask("Site2", {"resync", "take", kTold.ToString()});
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().code, ErrorCode::kUnreachable);
+  alone.Open();
+  const auto sent = alone.link().Ask("Site2", {"resync", "take", kTold.ToString()});
+  ASSERT_TRUE(sent);
+  const auto requests = Of<AdminRequest>(*sent);
+  ASSERT_THAT(requests, SizeIs(1));
+  EXPECT_EQ(requests.front().signer, "Site1");
+  EXPECT_TRUE(CheckRequest(site_.store().storage(), requests.front(), "Site2", alone.now()));
+}
+
+}  // namespace
+}  // namespace dirsync

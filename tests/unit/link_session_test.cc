@@ -1,0 +1,136 @@
+// Greeting: what is said before WELCOME, what is believed, and what a broker's last word means.
+#include "storage/key.h"
+#include "tests/unit/link_world.h"
+
+namespace dirsync {
+namespace {
+
+using testing::Contains;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+TEST(LinkSession, WithoutAMembership_ThereIsNobodyToGreet) {
+  LinkSite site("Site1", {}, false);
+  const auto said = site.link().Connected();
+  ASSERT_FALSE(said);
+  EXPECT_EQ(said.error().code, ErrorCode::kNotJoined);
+}
+
+TEST(LinkSession, Hello_NamesSiteStreamsAndTheLastNonceThatWasStored) {
+  LinkSite site("Site2");
+  site.Export("OUT");
+  Hello hello = site.Greet();
+  EXPECT_EQ(hello.organization, "Testorg");
+  EXPECT_EQ(hello.site, "Site2");
+  EXPECT_EQ(hello.nonce, Nonce{});
+  EXPECT_THAT(hello.produced, IsEmpty());
+  const Welcome welcome = LinkSite::Answer(hello);
+  site.Hear(welcome);
+  site.AddMailbox("Mailbox1");
+  site.Pump();
+  hello = site.Greet();
+  EXPECT_EQ(hello.nonce, welcome.nonce);
+  ASSERT_THAT(hello.produced, SizeIs(1));
+  EXPECT_EQ(hello.produced.front().stream, kTold);
+  EXPECT_GT(hello.produced.front().position.sequence, 0U);
+}
+
+TEST(LinkSession, AWelcomeToAnEarlierGreeting_IsNotTaken) {
+  LinkSite site("Site1");
+  const Hello first = site.Greet();
+  const Hello second = site.Greet();
+  EXPECT_NE(first.greeting, second.greeting);
+  EXPECT_THAT(site.Hear(LinkSite::Answer(first)), IsEmpty());
+  EXPECT_EQ(site.link().phase(), LinkPhase::kGreeting);
+  EXPECT_FALSE(site.store().storage().Get(storage::MetaKey("session"))->has_value());
+  EXPECT_THAT(Of<Credit>(site.Hear(LinkSite::Answer(second))), SizeIs(1));
+  EXPECT_EQ(site.link().phase(), LinkPhase::kOpen);
+  // Said once more, it changes nothing.
+  EXPECT_THAT(site.Hear(LinkSite::Answer(second)), IsEmpty());
+}
+
+TEST(LinkSession, WhatComesBetweenHelloAndWelcome_IsOfTheSessionBefore) {
+  LinkSite site("Site1");
+  site.Open();
+  site.Hear(Announced(kTold));
+  ASSERT_TRUE(site.Reader(kTold).has_value());
+  SignedStream stream(kTold, TestKey("Site2"));
+  site.Hear(Answered(SubscribeOutcome::kGoesOn));
+  const Hello hello = site.Greet();
+  EXPECT_THAT(site.Hear(Announced({"Testorg", "Site3", "OUT"})), IsEmpty());
+  EXPECT_FALSE(site.Reader({"Testorg", "Site3", "OUT"}).has_value());
+  EXPECT_THAT(site.Hear(Answered(SubscribeOutcome::kGoesOn)), IsEmpty());
+  EXPECT_THAT(site.Hear(Delivered(stream.Next())), IsEmpty());
+  EXPECT_EQ(site.Cursor(kTold), Position{});
+  // Nor had it been subscribed since.
+  site.Hear(LinkSite::Answer(hello));
+  EXPECT_THAT(Of<Ack>(site.Hear(Delivered(stream.At(1)))), IsEmpty());
+  EXPECT_EQ(site.Cursor(kTold), Position{});
+  EXPECT_THAT(Of<Subscribe>(site.Hear(Announced(kTold))), SizeIs(1));
+}
+
+TEST(LinkSession, WhatOthersAskMeanwhile_IsAnsweredBehindTheWelcome) {
+  LinkSite site("Site2");
+  site.Export("OUT");
+  site.AddMailbox("Mailbox1");
+  const Hello hello = site.Greet();
+  EXPECT_THAT(site.Hear(GetRange{kTold, "Site1", 5, 0, {}, 1000}), IsEmpty());
+  const auto ranges = Of<dirsync::Range>(site.Hear(LinkSite::Answer(hello)));
+  ASSERT_THAT(ranges, SizeIs(1));
+  EXPECT_EQ(ranges.front().request, 5U);
+  EXPECT_EQ(ranges.front().reader, "Site1");
+  EXPECT_EQ(ranges.front().code, ErrorCode::kAlreadyApplied);
+}
+
+TEST(LinkSession, WhatIsAskedBeyondABound_IsDropped) {
+  LinkSite site("Site2");
+  site.Export("OUT");
+  const Hello hello = site.Greet();
+  for (std::uint64_t i = 1; i <= 1000; ++i) site.Hear(GetRange{kTold, "Site1", i, 0, {}, 1000});
+  const auto ranges = Of<dirsync::Range>(site.Hear(LinkSite::Answer(hello)));
+  EXPECT_FALSE(ranges.empty());
+  EXPECT_LT(ranges.size(), 100U);
+}
+
+TEST(LinkSession, ByeOfABrokerThatRefuses_IsRemembered_AnyOtherIsNot) {
+  for (const ErrorCode code : {ErrorCode::kNotPermitted, ErrorCode::kCloned, ErrorCode::kFenced,
+                               ErrorCode::kUnknownVersion}) {
+    LinkSite site("Site1");
+    site.Open();
+    site.Hear(Bye{code, "no", 1});
+    EXPECT_EQ(site.link().phase(), LinkPhase::kRefused);
+    EXPECT_EQ(site.link().reason().code, code);
+    EXPECT_THAT(site.Events(), Contains(Pair("refused", code)));
+    site.link().Lost();
+    EXPECT_EQ(site.link().phase(), LinkPhase::kRefused) << "until it is greeted again";
+  }
+  LinkSite site("Site1");
+  site.Open();
+  site.Hear(Bye{ErrorCode::kUnreachable, "the broker stops", 1});
+  EXPECT_EQ(site.link().phase(), LinkPhase::kOffline);
+  EXPECT_THAT(site.Events(), IsEmpty());
+}
+
+// R18: what was told by the life before is never told again under the same numbers.
+TEST(LinkSession, RestoredStore_BeginsANewEpochBeforeItStoresTheNonce) {
+  LinkSite site("Site2");
+  site.Export("OUT");
+  site.AddMailbox("Mailbox1");
+  const auto told = Of<Publish>(site.Open());
+  ASSERT_FALSE(told.empty());
+  const Position tail = told.back().position;
+  Welcome welcome = LinkSite::Answer(site.Greet());
+  welcome.restored = true;
+  welcome.produced = {{kTold, TestId<IncarnationId>(1), tail, 1, {}}};
+  const auto again = Of<Publish>(site.Hear(welcome));
+  ASSERT_FALSE(again.empty());
+  EXPECT_GT(again.front().position.epoch.counter, tail.epoch.counter);
+  EXPECT_EQ(again.front().position.sequence, 1U);
+  EXPECT_THAT(site.Events(), Contains(Pair("restored", ErrorCode::kAlreadyApplied)));
+  EXPECT_EQ(*site.store().storage().Get(storage::MetaKey("session")),
+            std::string(welcome.nonce.view()));
+}
+
+}  // namespace
+}  // namespace dirsync
