@@ -127,12 +127,12 @@ Result<void> CheckManifest(const std::string& path) {
 // It is cut there, because once there is a newer log it would no longer be allowed to be torn.
 Result<void> CheckLogs(const std::string& path, const Listing& listing, bool read_only) {
   for (const std::string& log : listing.logs) {
+    const std::string file = std::string(path).append("/").append(log);
     std::optional<std::uint64_t> torn_bytes;
-    DIRSYNC_CHECK(CheckLog(path + "/" + log, log == listing.logs.back(), torn_bytes));
+    DIRSYNC_CHECK(CheckLog(file, log == listing.logs.back(), torn_bytes));
     if (!torn_bytes || read_only) continue;
-    if (truncate((path + "/" + log).c_str(), static_cast<off_t>(*torn_bytes)) != 0) {
-      return std::unexpected(FailedBy(errno, "open store: cut file " + path + "/" + log));
-    }
+    if (truncate(file.c_str(), static_cast<off_t>(*torn_bytes)) != 0)
+      return std::unexpected(FailedBy(errno, "open store: cut file " + file));
   }
   return {};
 }

@@ -127,9 +127,10 @@ Result<> Link::State::DropLeft() {
     const std::string contacts = link.left == ContactsAfter::kDelete ? "delete" : "keep";
     auto counts = DeleteInstance(store, import.name, contacts, false);
     if (counts) {
+      std::string text = site;
+      text.append(" left; its contacts: ").append(contacts).append(", ");
       Tell("site-removed", import.name,
-           site + " left; its contacts: " + contacts + ", " + std::to_string(counts->deleted) +
-               " deleted");
+           text.append(std::to_string(counts->deleted)).append(" deleted"));
     } else if (counts.error().code == ErrorCode::kRefused) {
       Tell("held", import.name,
            site + " left, and the gate keeps its contacts: " + counts.error().message + "; " +

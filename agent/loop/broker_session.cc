@@ -180,12 +180,12 @@ Result<> BrokerSession::LookAtSilence(Clock::time_point now) {
 
 Result<> BrokerSession::SendResult(Result<std::vector<Message>> messages) {
   if (!messages) return std::unexpected(messages.error());
-  Send(std::move(*messages));
+  Send(*messages);
   return {};
 }
 
 // What cannot be sent is not kept: the link says it again after the next WELCOME.
-void BrokerSession::Send(std::vector<Message> messages) {
+void BrokerSession::Send(const std::vector<Message>& messages) {
   for (const Message& message : messages) {
     // Sending may take the sign away that something came in: it is looked for once more.
     more_ = true;

@@ -42,7 +42,7 @@ class BrokerSession {
   bool carries(Clock::time_point now) const;
   Link& link() { return link_; }
   // Sends what a call of the link returned.
-  void Send(std::vector<Message> messages);
+  void Send(const std::vector<Message>& messages);
 
  private:
   Result<> FollowMembership(Clock::time_point now);

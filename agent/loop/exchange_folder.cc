@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::string_view kReasonSuffix = ".reason";
 
+std::string In(const std::string& folder, const std::string& name) { return folder + "/" + name; }
+
 // Hidden names are of programs that write beside and rename; ".part" is ours.
 bool IsName(std::string_view name) {
   return !name.empty() && name.front() != '.' && name.size() <= limits::kFileNameBytes &&
@@ -98,11 +100,11 @@ Result<bool> ExchangeFolder::TakeArrived(Clock::time_point now) {
 // Never over another file of that name: two senders may use it.
 Result<> ExchangeFolder::Move(const std::string& from, const std::string& to_folder,
                               const std::string& name, std::string* moved) {
-  std::string to = to_folder + "/" + name;
+  std::string to = In(to_folder, name);
   for (std::uint64_t number = 2;
        renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0; ++number) {
     if (errno != EEXIST) return std::unexpected(FileError("moving", from, errno));
-    to = to_folder + "/" + name + "~" + std::to_string(number);
+    to = In(to_folder, name).append("~").append(std::to_string(number));
   }
   if (moved != nullptr) *moved = to;
   return {};
@@ -114,7 +116,7 @@ Result<std::vector<ExchangeFolder::Waiting>> ExchangeFolder::ListWaiting(Clock::
   std::map<std::string, Seen> seen;
   std::vector<Waiting> waiting;
   for (const std::string& name : names) {
-    const std::string path = folder + "/" + name;
+    const std::string path = In(folder, name);
     struct stat info{};
     if (lstat(path.c_str(), &info) != 0) continue;
     Seen current{info.st_ino, info.st_size,

@@ -181,12 +181,13 @@ Result<std::vector<std::string>> PosixFiles::ListBeginning(const std::string& pa
   std::string_view prefix = NameOf(path);
   DIR* handle = opendir(folder.c_str());
   if (handle == nullptr) return std::unexpected(FileError("reading folder", folder, errno));
+  const int descriptor = dirfd(handle);
   std::vector<std::string> names;
-  while (dirent* item = readdir(handle)) {
+  while (dirent* item = descriptor < 0 ? nullptr : readdir(handle)) {
     std::string_view name = item->d_name;
     if (!name.starts_with(prefix)) continue;
     struct stat info{};
-    if (fstatat(dirfd(handle), item->d_name, &info, 0) == 0 && S_ISREG(info.st_mode))
+    if (fstatat(descriptor, item->d_name, &info, 0) == 0 && S_ISREG(info.st_mode))
       names.emplace_back(name);
   }
   closedir(handle);

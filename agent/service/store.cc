@@ -42,11 +42,8 @@ Result<std::unique_ptr<storage::Storage>> OpenDatabase(const std::string& path) 
 }  // namespace
 
 Store::Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
-             SigningKey key)
-    : world_(world),
-      storage_(std::move(storage)),
-      profile_(std::move(profile)),
-      key_(std::move(key)) {}
+             const SigningKey& key)
+    : world_(world), storage_(std::move(storage)), profile_(std::move(profile)), key_(key) {}
 
 Result<std::unique_ptr<Store>> Store::Create(World& world, const std::string& path,
                                              const SiteProfile& profile) {

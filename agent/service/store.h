@@ -76,7 +76,7 @@ class Store {
 
  private:
   Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
-        SigningKey key);
+        const SigningKey& key);
   void SetPath(const std::string& path);
   Result<> BeginCommit();
   Result<> Sync();

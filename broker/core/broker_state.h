@@ -115,7 +115,7 @@ struct Broker::State {
 
   // events.cc
   void Event(BrokerStep& step, std::string kind, std::string site, std::string stream,
-             std::string text);
+             const std::string& text);
   void Note(BrokerStep& step, const std::string& folded_site, std::string kind, std::string stream,
             std::string text);
   void Warn(BrokerStep& step, const std::string& folded_site, std::string kind, std::string stream,

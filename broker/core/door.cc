@@ -40,8 +40,7 @@ std::size_t BytesOf(const JoinRequest& join) {
 }  // namespace
 
 Result<std::string> Broker::OpenDoor(storage::Transaction& transaction, Instant now) {
-  const std::string token =
-      ToHex(state_->ids.NextNonce().view()) + ToHex(state_->ids.NextNonce().view());
+  std::string token = ToHex(state_->ids.NextNonce().view()) + ToHex(state_->ids.NextNonce().view());
   const OpenedDoor door{DigestOf(token), now + std::chrono::seconds(limits::kDoorSeconds)};
   std::vector<Outgoing> none;
   BrokerStep step{transaction, now, none};

@@ -12,7 +12,7 @@ constexpr std::size_t kToldKept = 256;  // different warnings of one site in an 
 }  // namespace
 
 void Broker::State::Event(BrokerStep& step, std::string kind, std::string site, std::string stream,
-                          std::string text) {
+                          const std::string& text) {
   BrokerEvent event{next_event++,    step.now,          std::move(kind),
                     std::move(site), std::move(stream), Printable(text, 1024)};
   step.transaction.Put(storage::EventKey(event.number), EncodeEvent(event));

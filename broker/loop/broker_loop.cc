@@ -69,7 +69,7 @@ class BrokerLoop : public BrokerAdmin {
   Result<> Tick();
   // Not synced: what it wrote may fall back, harmlessly (MustSync).
   Result<> Commit(storage::Transaction& transaction, bool sync = true);
-  void Send(std::vector<Outgoing> out);
+  void Send(const std::vector<Outgoing>& out);
   bool TakeOne(std::vector<Incoming>& batch, bool at_door);
   void TakeRefusals(bool at_door);
   void RefreshKeys();
@@ -274,7 +274,7 @@ Result<> BrokerLoop::TakeMessages() {
   }
   DIRSYNC_CHECK(Commit(transaction, sync));
   RefreshKeys();
-  Send(std::move(out));
+  Send(out);
   if (publishes > 0) {
     times_.publish.Count(MicrosecondsSince(begin), publishes);
     times_.commit_batches.Count(publishes);
@@ -300,8 +300,8 @@ Result<> BrokerLoop::Commit(storage::Transaction& transaction, bool sync) {
   return {};
 }
 
-void BrokerLoop::Send(std::vector<Outgoing> out) {
-  for (Outgoing& outgoing : out) {
+void BrokerLoop::Send(const std::vector<Outgoing>& out) {
+  for (const Outgoing& outgoing : out) {
     const bool at_door = (outgoing.session & kDoorBit) != 0;
     Listener& listener = at_door ? *door_ : *listener_;
     const std::uint64_t session = outgoing.session & ~kDoorBit;
@@ -317,7 +317,7 @@ Result<> BrokerLoop::Deliver() {
   DIRSYNC_TRY(more, broker_->Pump(store_->storage(), MachineTime(), kPumpBytes, out));
   more_ = more_ || more;
   if (!out.empty()) PassKillPoint("broker-deliver");
-  Send(std::move(out));
+  Send(out);
   return {};
 }
 
@@ -328,7 +328,7 @@ Result<> BrokerLoop::Tick() {
   std::vector<Outgoing> out;
   DIRSYNC_CHECK(broker_->Tick(transaction, MachineTime(), out));
   DIRSYNC_CHECK(Commit(transaction));
-  Send(std::move(out));
+  Send(out);
   door_until_ms_ = ToMillis(broker_->door_until());
   if (page_) page_->Publish(std::make_shared<const BrokerStats>(Stats()));
   log().Tick();
@@ -392,7 +392,7 @@ Result<> BrokerLoop::Take(const SignedRosterEntry& entry) {
   DIRSYNC_CHECK(broker_->TakeRoster(transaction, entry, MachineTime(), out));
   DIRSYNC_CHECK(Commit(transaction));
   RefreshKeys();
-  Send(std::move(out));
+  Send(out);
   return {};
 }
 

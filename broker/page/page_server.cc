@@ -200,7 +200,7 @@ struct PageServer::State {
           to.headers.erase(name);
           to.set_header(name, value);
         }
-      to.set_content(std::move(answer.body), answer.type);
+      to.set_content(answer.body, answer.type);
       return httplib::Server::HandlerResponse::Handled;
     });
   }

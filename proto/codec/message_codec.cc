@@ -41,7 +41,7 @@ std::unexpected<Error> Bad(ErrorCode code, std::string cause) {
 
 // `Kind` from its body, with the payload if the kind carries one.
 template <class Kind, class Body>
-Result<Message> Parsed(const Body& body, Payload payload) {
+Result<Message> Parsed(const Body& body, Payload&& payload) {
   Kind kind;
   if (!codec::Parse(body, kind))
     return Bad(ErrorCode::kBadRecord, "a field of " + std::string(MessageName(Message(kind))) +

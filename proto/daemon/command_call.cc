@@ -58,11 +58,9 @@ class Client {
       if (got > 0) {
         reader_.Append({buffer.data(), static_cast<std::size_t>(got)});
         TakeFrames();
-      } else if (got == 0) {
-        gone_ = true;
-      } else if (errno == EAGAIN) {
+      } else if (got < 0 && errno == EAGAIN) {
         return;
-      } else if (errno != EINTR) {
+      } else if (got == 0 || errno != EINTR) {
         gone_ = true;
       }
     }

@@ -237,7 +237,7 @@ namespace {
 
 // As it would be written in a file.
 std::string Written(const ProcessOption& option) {
-  const std::string fallback(option.fallback);
+  std::string fallback(option.fallback);
   switch (option.kind) {
     case OptionKind::kNumber:
     case OptionKind::kSwitch:

@@ -165,7 +165,8 @@ constexpr void Put(Index& index, std::string_view spelling, std::uint16_t row) {
 
 constexpr Index MakeIndex() {
   Index index{};
-  for (std::uint16_t row = 0; row < std::size(kTable); ++row) {
+  constexpr auto kRows = static_cast<std::uint16_t>(std::size(kTable));
+  for (std::uint16_t row = 0; row < kRows; ++row) {
     Put(index, kTable[row].name, row);
     if (!kTable[row].ldap_name.empty()) Put(index, kTable[row].ldap_name, row);
   }
