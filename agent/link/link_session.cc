@@ -53,16 +53,19 @@ Result<> Link::State::TakeWelcome(const Welcome& welcome) {
   heartbeat = std::chrono::seconds(std::max(1U, welcome.heartbeat_seconds));
   Say(Credit{settings.credit_bytes});
   if (welcome.restored)
-    Tell("restored", "", "this site's store was put back from a copy: its streams begin anew");
+    Tell("restored", "",
+         "this site's store was put back from a copy, or took the place of a lost one: its streams "
+         "begin anew");
   for (auto& [name, link] : exports) {
     DIRSYNC_TRY(state, LoadExport(store, link.settings, true));
     link.state = std::move(state);
     const auto log = std::ranges::find_if(
         welcome.produced, [&](const Welcome::Log& row) { return row.stream == link.state.name; });
     const Welcome::Log* found = log == welcome.produced.end() ? nullptr : &*log;
-    if (welcome.restored && link.state.sequence > 0)
+    // A store that has told nothing yet may stand in the place of one that had.
+    if (welcome.restored && (link.state.sequence > 0 || found != nullptr))
       DIRSYNC_CHECK(NewEpoch(link, found != nullptr ? found->tail.epoch.counter : 0,
-                             "the store was put back from a copy"));
+                             "the log holds what another life of this store has told"));
     DIRSYNC_CHECK(CompareLog(link, found));
   }
   // Behind the new epochs: who dies between the two hears once more that the store was put back.

@@ -173,8 +173,8 @@ Result<std::optional<JoinReply>> Broker::State::JudgeClaims(BrokerStep& step,
   const std::string replaced = FoldName(join.replaces);
   if (IsActive(folded) && replaced != folded)
     return Refused(ErrorCode::kExists, "there is a site " + Printable(join.site) +
-                                           " already; if its keys are lost: join --replaces " +
-                                           Printable(join.site));
+                                           " already; if its keys are lost: dirsync join "
+                                           "INVITATION --replaces");
   if (!replaced.empty() && !sites.contains(replaced))
     return Refused(ErrorCode::kNotFound, "there is no site " + Printable(join.replaces));
   if (!sites.contains(folded) && sites.size() >= limits::kSites)

@@ -66,7 +66,7 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   if (restored)
     Warn(step, folded, "restored", "",
          "the store of " + Printable(site.entry.site) +
-             " was put back from a copy: its streams begin a new epoch");
+             " was put back from a copy, or is new: its streams begin a new epoch");
   // What it read before, if it greets once more, it asks for again.
   const auto reads = session.reads;
   for (const auto& [number, stream] : reads)

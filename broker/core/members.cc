@@ -68,7 +68,15 @@ Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& sig
         entry.site +
             (new_transport || new_signing ? " has new keys; fingerprint " : "; fingerprint ") +
             Fingerprint(entry.signing_key));
-  if (new_transport || new_signing) step.transaction.Delete(storage::SessionKey(folded));
+  if (new_signing) {
+    // Another life of the site, which knows of no epoch that was told before: no nonce that it can
+    // show is current, so WELCOME says so, and its streams begin above the logs.
+    SessionNonces lost;
+    lost.given = lost.confirmed = ids.NextNonce();
+    step.transaction.Put(storage::SessionKey(folded), EncodeNonces(lost));
+  } else if (new_transport) {
+    step.transaction.Delete(storage::SessionKey(folded));
+  }
   if (BrokerSession* session = SessionOf(folded);
       session != nullptr && (entry.state != SiteState::kActive || new_transport || new_signing))
     End(step, session->id, ErrorCode::kNotPermitted, "the roster has changed");

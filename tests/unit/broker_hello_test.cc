@@ -402,13 +402,26 @@ TEST_F(BrokerHelloTest, HelloAgainOnTheSameSession_BeginsItAnew) {
   EXPECT_THAT(All<Deliver>("Site1"), IsEmpty());
 }
 
-TEST_F(BrokerHelloTest, NewKeys_ForgetTheNonces) {
+TEST_F(BrokerHelloTest, NewTransportKey_ForgetsTheNonces) {
+  Connect("Site1");
+  Gone("Site1");
+  sites_.at("Site1").transport = TransportOf("Site1 anew");
+  ASSERT_EQ(Take(Entry("Site1")), ErrorCode::kAlreadyApplied);
+  sites_.at("Site1").nonce = {};
+  EXPECT_FALSE(Connect("Site1").restored);
+}
+
+// Its store knows nothing of what the one before it has told.
+TEST_F(BrokerHelloTest, NewSigningKey_IsAnotherLifeOfTheSite) {
   Connect("Site1");
   Gone("Site1");
   sites_.at("Site1").key = TestKey("Site1 anew");
   sites_.at("Site1").transport = TransportOf("Site1 anew");
   ASSERT_EQ(Take(Entry("Site1")), ErrorCode::kAlreadyApplied);
+  Reopen();
   sites_.at("Site1").nonce = {};
+  EXPECT_TRUE(Connect("Site1").restored);
+  Gone("Site1");
   EXPECT_FALSE(Connect("Site1").restored);
 }
 

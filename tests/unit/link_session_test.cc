@@ -113,6 +113,23 @@ TEST(LinkSession, ByeOfABrokerThatRefuses_IsRemembered_AnyOtherIsNot) {
 }
 
 // R18: what was told by the life before is never told again under the same numbers.
+// The log's last batch has another key's signature, which is no proof for this store: the broker's
+// word that its life is new is what it goes by.
+TEST(LinkSession, StoreInThePlaceOfALostOne_BeginsAboveTheLog) {
+  LinkSite site("Site2");
+  site.Export("OUT");
+  Welcome welcome = LinkSite::Answer(site.Greet());
+  welcome.restored = true;
+  const Position tail{{7, TestId<EpochId>(9)}, 41, DigestOf("told by the lost store")};
+  welcome.produced = {{kTold, TestId<IncarnationId>(1), tail, 1, {}}};
+  const auto said = site.Hear(welcome);
+  EXPECT_TRUE(Of<Fetch>(said).empty());
+  const auto told = Of<Publish>(said);
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.front().position.epoch.counter, 8U);
+  EXPECT_EQ(told.front().position.sequence, 1U);
+}
+
 TEST(LinkSession, RestoredStore_BeginsANewEpochBeforeItStoresTheNonce) {
   LinkSite site("Site2");
   site.Export("OUT");
