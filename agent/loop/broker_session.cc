@@ -124,9 +124,15 @@ Result<> BrokerSession::TakeState(Clock::time_point now) {
     if (was)
       tell_({"disconnected", "", "the connection to the broker is gone", ErrorCode::kUnreachable});
     if (why.empty()) continue;
-    const Error closed{
-        *state == ConnectionState::kRefused ? ErrorCode::kNotPermitted : ErrorCode::kUnreachable,
-        "the broker's door stays closed: " + why, ""};
+    Error closed{ErrorCode::kUnreachable, "the broker's door stays closed: " + why, ""};
+    if (*state == ConnectionState::kRefused) {
+      closed.code = ErrorCode::kNotPermitted;
+      closed.message +=
+          "; the key of this server is no active site's: the site was revoked, or another server "
+          "took its place";
+      closed.hint =
+          "stop this server if another took its place; else: dirsync join INVITATION --replaces";
+    }
     link_.Unreachable(closed);
     if (std::exchange(why_not_, why) != why)
       tell_({"unreachable", "", closed.message, closed.code});
