@@ -126,7 +126,7 @@ Result<Broker::State::Shown> Broker::State::JudgeNonce(BrokerStep& step, const s
   if (ahead) {
     nonces.confirmed = nonce;
     Warn(step, folded, "broker-behind", "",
-         "this broker's store was put back from a copy of before the last session of " + folded);
+         "this broker's store was put back from a copy: " + folded + " has heard of a later one");
   }
   const std::uint64_t next = std::max(CountOf(nonce), CountOf(nonces.given)) + 1;
   fresh = Counted(fresh, next < kCountMax ? next : 1);
