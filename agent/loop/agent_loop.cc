@@ -159,7 +159,7 @@ Result<> AgentLoop::TurnAll() {
 
 // For a command that waits for what another site does: nothing but the session goes on meanwhile.
 Result<> AgentLoop::Turn(std::vector<Message> messages, Duration at_most) {
-  opened_->session->Send(std::move(messages));
+  opened_->session->Send(messages);
   DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
   const int soon = opened_->session->timeout_ms(Clock::now());
   if (soon != 0) Wait(soon < 0 ? at_most : std::min<Duration>(at_most, Duration(soon)), false);

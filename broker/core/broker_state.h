@@ -117,9 +117,9 @@ struct Broker::State {
   void Event(BrokerStep& step, std::string kind, std::string site, std::string stream,
              const std::string& text);
   void Note(BrokerStep& step, const std::string& folded_site, std::string kind, std::string stream,
-            std::string text);
+            const std::string& text);
   void Warn(BrokerStep& step, const std::string& folded_site, std::string kind, std::string stream,
-            std::string text);
+            const std::string& text);
   void Refuse(BrokerStep& step, SessionId session, const std::string& folded_site, ErrorCode code,
               const std::string& text);
   void CountRefused(BrokerStep& step, const BrokerSession& session, const std::string& reason,

@@ -25,7 +25,7 @@ void Broker::State::Event(BrokerStep& step, std::string kind, std::string site, 
 
 // An event that a site caused: however it goes on, it cannot push everything else out.
 void Broker::State::Note(BrokerStep& step, const std::string& folded_site, std::string kind,
-                         std::string stream, std::string text) {
+                         std::string stream, const std::string& text) {
   const auto site = sites.find(folded_site);
   EventBudget& budget = budgets[site == sites.end() ? "" : folded_site];
   if (budget.hour == Instant{} || budget.hour + kHour <= step.now) {
@@ -37,12 +37,12 @@ void Broker::State::Note(BrokerStep& step, const std::string& folded_site, std::
     return;
   }
   Event(step, std::move(kind), site == sites.end() ? "" : site->second.entry.site,
-        std::move(stream), std::move(text));
+        std::move(stream), text);
 }
 
 // One that comes again as long as its cause is there.
 void Broker::State::Warn(BrokerStep& step, const std::string& folded_site, std::string kind,
-                         std::string stream, std::string text) {
+                         std::string stream, const std::string& text) {
   EventBudget& budget = budgets[sites.contains(folded_site) ? folded_site : ""];
   std::string what = kind;
   what += ' ';
@@ -56,7 +56,7 @@ void Broker::State::Warn(BrokerStep& step, const std::string& folded_site, std::
                   [&](const auto& entry) { return entry.second + kTellAgain <= step.now; });
   if (budget.told.size() >= kToldKept && !budget.told.contains(what)) return;
   budget.told[what] = step.now;
-  Note(step, folded_site, std::move(kind), std::move(stream), std::move(text));
+  Note(step, folded_site, std::move(kind), std::move(stream), text);
 }
 
 // Counted, told, and the session ends.

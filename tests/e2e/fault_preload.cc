@@ -2,6 +2,7 @@
 //
 //   DIRSYNC_DAYS_AHEAD=30   the wall clock is so many days ahead
 //   DIRSYNC_SYNC_MS=2000    each sync of a file takes so long
+//   DIRSYNC_SYNC_STUCK=PATH each sync of a file waits as long as PATH is there
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -20,6 +21,13 @@ Function Next(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
 }
 
+void WaitForDisk() {
+  static const long milliseconds = Number("DIRSYNC_SYNC_MS");
+  static const char* const stuck = std::getenv("DIRSYNC_SYNC_STUCK");
+  usleep(static_cast<useconds_t>(milliseconds) * 1000);
+  while (stuck != nullptr && access(stuck, F_OK) == 0) usleep(10'000);
+}
+
 }  // namespace
 
 extern "C" {
@@ -34,15 +42,13 @@ int clock_gettime(clockid_t clock, struct timespec* time) {
 
 int fdatasync(int file) {
   static const auto next = Next<int (*)(int)>("fdatasync");
-  static const long milliseconds = Number("DIRSYNC_SYNC_MS");
-  usleep(static_cast<useconds_t>(milliseconds) * 1000);
+  WaitForDisk();
   return next(file);
 }
 
 int fsync(int file) {
   static const auto next = Next<int (*)(int)>("fsync");
-  static const long milliseconds = Number("DIRSYNC_SYNC_MS");
-  usleep(static_cast<useconds_t>(milliseconds) * 1000);
+  WaitForDisk();
   return next(file);
 }
 
