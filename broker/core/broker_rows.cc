@@ -5,6 +5,9 @@
 namespace dirsync {
 namespace {
 
+constexpr std::size_t kCountBytes = 8;  // at the beginning of a nonce
+constexpr std::uint64_t kCountEnd = std::uint64_t{1} << 48;
+
 constexpr std::uint8_t kFormat = 1;
 
 std::uint64_t Millis(Instant time) { return static_cast<std::uint64_t>(ToMillis(time)); }
@@ -58,6 +61,19 @@ Result<ReaderHold> DecodeHold(std::string_view row) {
   hold.holds = reader.U8() == 1;
   DIRSYNC_CHECK(Whole(reader, format, "reader"));
   return hold;
+}
+
+std::uint64_t CountOf(const Nonce& nonce) {
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < kCountBytes; ++i) count = count << 8 | nonce.bytes[i];
+  return count < kCountEnd ? count : 0;
+}
+
+Nonce Counted(Nonce drawn, std::uint64_t count) {
+  if (count >= kCountEnd) count = 1;
+  for (std::size_t i = kCountBytes; i-- > 0; count >>= 8)
+    drawn.bytes[i] = static_cast<std::uint8_t>(count);
+  return drawn;
 }
 
 std::string EncodeNonces(const SessionNonces& nonces) {

@@ -23,6 +23,12 @@ struct ReaderHold {
 std::string EncodeHold(const ReaderHold& hold);
 Result<ReaderHold> DecodeHold(std::string_view row);
 
+// A nonce begins with a number that grows with the site's sessions: so a broker that was itself put
+// back from a copy sees that a site comes from later. 0: none, as of those that were drawn whole.
+std::uint64_t CountOf(const Nonce& nonce);
+// `drawn` with that number, which begins again at 1 where 48 bits end.
+Nonce Counted(Nonce drawn, std::uint64_t count);
+
 // Nonces of a site's sessions (R18).
 struct SessionNonces {
   Nonce given;      // by the last WELCOME, which may not have arrived

@@ -12,24 +12,6 @@ constexpr std::size_t kProgramBytes = 128;
 // An agent that was refused greets again within a minute.
 constexpr std::chrono::minutes kOriginalComesBack{3};
 
-// A nonce begins with a number that grows with the site's sessions: so a broker that was itself put
-// back from a copy sees that a site comes from later. No number: one drawn whole, as they once
-// were.
-constexpr std::size_t kCountBytes = 8;
-constexpr std::uint64_t kCountMax = std::uint64_t{1} << 48;
-
-std::uint64_t CountOf(const Nonce& nonce) {
-  std::uint64_t count = 0;
-  for (std::size_t i = 0; i < kCountBytes; ++i) count = count << 8 | nonce.bytes[i];
-  return count < kCountMax ? count : 0;
-}
-
-Nonce Counted(Nonce drawn, std::uint64_t count) {
-  for (std::size_t i = kCountBytes; i-- > 0; count >>= 8)
-    drawn.bytes[i] = static_cast<std::uint8_t>(count);
-  return drawn;
-}
-
 std::string VersionsText(const Hello& hello) {
   return "this broker speaks protocol " + std::to_string(kProtocolMin) + " to " +
          std::to_string(kProtocolMax) + ", the agent " + std::to_string(hello.version_min) +
@@ -128,8 +110,7 @@ Result<Broker::State::Shown> Broker::State::JudgeNonce(BrokerStep& step, const s
     Warn(step, folded, "broker-behind", "",
          "this broker's store was put back from a copy: " + folded + " has heard of a later one");
   }
-  const std::uint64_t next = std::max(CountOf(nonce), CountOf(nonces.given)) + 1;
-  fresh = Counted(fresh, next < kCountMax ? next : 1);
+  fresh = Counted(fresh, std::max(CountOf(nonce), CountOf(nonces.given)) + 1);
   const bool current = !known || nonce == nonces.confirmed;
   const bool refused =
       !nonce.is_zero() && nonce == nonces.refused &&

@@ -71,8 +71,14 @@ Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& sig
   if (new_signing) {
     // Another life of the site, which knows of no epoch that was told before: no nonce that it can
     // show is current, so WELCOME says so, and its streams begin above the logs.
+    // Its number is behind all that the lost life had: that one, put back, is no later one either.
+    DIRSYNC_TRY(row, step.transaction.Get(storage::SessionKey(folded)));
     SessionNonces lost;
-    lost.given = lost.confirmed = ids.NextNonce();
+    if (row) {
+      DIRSYNC_TRY(earlier, DecodeNonces(*row));
+      lost.given = earlier.given;
+    }
+    lost.given = lost.confirmed = Counted(ids.NextNonce(), CountOf(lost.given) + 1);
     step.transaction.Put(storage::SessionKey(folded), EncodeNonces(lost));
   } else if (new_transport) {
     step.transaction.Delete(storage::SessionKey(folded));

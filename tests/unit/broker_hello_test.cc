@@ -412,6 +412,27 @@ TEST_F(BrokerHelloTest, NewTransportKey_ForgetsTheNonces) {
 }
 
 // Its store knows nothing of what the one before it has told.
+// The server that was replaced comes back in the place of the one that replaced it.
+TEST_F(BrokerHelloTest, OldServerInThePlaceOfTheNew_IsRestoredToo) {
+  for (int session = 0; session < 3; ++session) {
+    Connect("Site1");
+    Gone("Site1");
+  }
+  const auto old = sites_.at("Site1");
+  sites_.at("Site1").key = TestKey("Site1 anew");
+  sites_.at("Site1").transport = TransportOf("Site1 anew");
+  ASSERT_EQ(Take(Entry("Site1")), ErrorCode::kAlreadyApplied);
+  sites_.at("Site1").nonce = {};
+  EXPECT_TRUE(Connect("Site1").restored);
+  Gone("Site1");
+  sites_.at("Site1").key = old.key;
+  sites_.at("Site1").transport = old.transport;
+  ASSERT_EQ(Take(Entry("Site1")), ErrorCode::kAlreadyApplied);
+  sites_.at("Site1").nonce = old.nonce;
+  EXPECT_TRUE(Connect("Site1").restored);
+  EXPECT_EQ(Events("broker-behind", "Site1"), 0U);
+}
+
 TEST_F(BrokerHelloTest, NewSigningKey_IsAnotherLifeOfTheSite) {
   Connect("Site1");
   Gone("Site1");
