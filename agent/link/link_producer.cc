@@ -65,6 +65,16 @@ Result<> Link::State::CompareLog(ExportLink& link, const Welcome::Log* log) {
   const Position& tail = log->tail;
   DIRSYNC_TRY(judged, JudgePosition(store.storage(), state, tail));
   if (judged == AckOutcome::kAhead || judged == AckOutcome::kFork) {
+    // Nobody has heard of this stream from this store: a server that was replaced told it, with a
+    // key that is gone. A new epoch costs nothing here, and needs no proof.
+    const bool replaced = !state.seen && tail.epoch.id != state.epoch.id &&
+                          tail.epoch.counter <= state.epoch.counter + limits::kEpochsAhead;
+    if (replaced) {
+      DIRSYNC_CHECK(NewEpoch(link, tail.epoch.counter, "the log is of a server before this one"));
+      link.next = 1;
+      link.begins_log = false;
+      return {};
+    }
     // It shows what this store does not know: a batch with this site's signature proves it.
     link.next = 0;
     Say(Fetch{state.name, tail});

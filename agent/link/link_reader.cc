@@ -136,6 +136,7 @@ Result<> Link::State::TakeSubscribed(const Subscribed& answer) {
       Tell("log-truncated", link->settings.name,
            "the broker's log of " + answer.stream.ToString() + " ends before what is held here",
            ErrorCode::kLogTruncated);
+      SayPosition(*link);
       link->ask_at = Now() + kAskAgain;
       return {};
     case SubscribeOutcome::kFork:
@@ -163,12 +164,13 @@ void Link::State::Stall(ImportLink& link, const Position& at, const Error& error
   Tell(error.code == ErrorCode::kSuspect ? "suspect" : "stopped", link.settings.name, error.message,
        error.code);
   AnswerAskers(link, true, error.code, error.message);
-  if (error.code == ErrorCode::kFork) SayFork(link);
+  if (error.code == ErrorCode::kFork) SayPosition(link);
 }
 
-// Two histories of one stream: its producer hears, signed, what this site has read. If it is of
-// another life of the producer's store, a new epoch ends the fork.
-void Link::State::SayFork(const ImportLink& link) {
+// The log is another history than what is held here, or ends before it: the producer hears, signed,
+// what this site has read. If it is of another life of the producer's store (R18), a new epoch ends
+// that; if it only was not refilled yet, nothing follows.
+void Link::State::SayPosition(const ImportLink& link) {
   auto reader = LoadReader(store.storage(), link.number);
   if (!reader || !*reader) return;
   const Position& at = (*reader)->cursor;

@@ -133,7 +133,7 @@ struct Link::State {
                      const Digest& digest);
   Result<> AckCursor(ImportLink& link, bool again);
   void Stall(ImportLink& link, const Position& at, const Error& error);
-  void SayFork(const ImportLink& link);
+  void SayPosition(const ImportLink& link);
   Result<> LookAgain(ImportLink& link);
 
   // link_copy.cc
@@ -151,6 +151,7 @@ struct Link::State {
 
   // link_request.cc
   Result<> TakeRequest(const AdminRequest& request);
+  Result<> TakeOrder(const AdminRequest& request);
   Result<> RunRequest(const AdminRequest& request, const RosterEntry& signer);
   Result<> TakePosition(const AdminRequest& request, const AdminReply& reply);
   Result<> Ask(const std::string& target, std::vector<std::string> words);

@@ -93,6 +93,7 @@ inline constexpr std::size_t kSessions = 8192;         // of one broker
 inline constexpr std::int64_t kHeartbeatSeconds = 10;
 inline constexpr std::int64_t kSessionSilenceSeconds = 30;  // then it is over
 inline constexpr std::int64_t kRequestSeconds = 600;        // a signed request lives no longer
+inline constexpr std::uint64_t kEpochsAhead = 1ULL << 32;   // that a reader can say to have read
 inline constexpr std::int64_t kCanarySeconds = 60;          // between canaries of an idle stream
 
 // Between a command and the process that has its store open.

@@ -33,6 +33,11 @@ std::string RequestText(const AdminRequest& request) {
   return text;
 }
 
+std::unexpected<Error> Refuse(const AdminRequest& request, ErrorCode code,
+                              const std::string& cause) {
+  return Fail(code, "take request of " + Printable(request.signer) + ": " + cause);
+}
+
 }  // namespace
 
 void SignJoin(JoinRequest& join, const SigningKey& key) {
@@ -49,21 +54,25 @@ void SignRequest(AdminRequest& request, const SigningKey& key) {
 }
 
 Result<RosterEntry> CheckRequest(const storage::ReadView& view, const AdminRequest& request,
-                                 std::string_view site, Instant now) {
-  const auto refuse = [&](ErrorCode code, const std::string& cause) {
-    return Fail(code, "take request of " + Printable(request.signer) + ": " + cause);
-  };
+                                 std::string_view site) {
   if (FoldName(request.target) != FoldName(site))
-    return refuse(ErrorCode::kNotPermitted, "it is for " + Printable(request.target));
+    return Refuse(request, ErrorCode::kNotPermitted, "it is for " + Printable(request.target));
   DIRSYNC_TRY(signer, FindSite(view, request.signer));
   if (!signer || signer->state != SiteState::kActive)
-    return refuse(ErrorCode::kNotPermitted, "no active site of the roster");
+    return Refuse(request, ErrorCode::kNotPermitted, "no active site of the roster");
   if (!Verify(signer->signing_key, RequestText(request), request.signature))
-    return refuse(ErrorCode::kBadSignature, "its signature does not match");
-  if (request.expires < now) return refuse(ErrorCode::kExpired, "it is too old");
-  if (request.expires > now + std::chrono::seconds(limits::kRequestSeconds))
-    return refuse(ErrorCode::kExpired, "it is meant to live too long");
+    return Refuse(request, ErrorCode::kBadSignature, "its signature does not match");
   return std::move(*signer);
+}
+
+Result<> CheckAge(const AdminRequest& request, Instant now) {
+  if (request.expires < now)
+    return Refuse(request, ErrorCode::kExpired,
+                  "it is too old, or the two sites' clocks differ by minutes");
+  if (request.expires > now + std::chrono::seconds(limits::kRequestSeconds))
+    return Refuse(request, ErrorCode::kExpired,
+                  "it is meant to live too long, or the two sites' clocks differ by minutes");
+  return {};
 }
 
 }  // namespace dirsync

@@ -16,11 +16,13 @@ bool IsSignedJoin(const JoinRequest& join);
 
 // Sets the signature; `request.signer` is the site of `key`.
 void SignRequest(AdminRequest& request, const SigningKey& key);
-// Signed by an active site of the roster, for this `site`, not expired, and not good for longer
-// than limits::kRequestSeconds. Whether it was taken before is for the caller, who keeps the
-// nonces. Returns the signer. Errors: kNotPermitted (nobody's, not active, another target),
-// kBadSignature, kExpired.
+// Signed by an active site of the roster, for this `site`. Returns the signer. Errors:
+// kNotPermitted (nobody's, not active, another target), kBadSignature.
 Result<RosterEntry> CheckRequest(const storage::ReadView& view, const AdminRequest& request,
-                                 std::string_view site, Instant now);
+                                 std::string_view site);
+// Not expired, and not good for longer than limits::kRequestSeconds. For requests that order
+// something: whether one was taken before is for the caller, who keeps the nonces. Errors:
+// kExpired.
+Result<> CheckAge(const AdminRequest& request, Instant now);
 
 }  // namespace dirsync

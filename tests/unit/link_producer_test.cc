@@ -107,6 +107,25 @@ TEST_F(LinkProducerTest, ABatchThatOnlyAnotherLifeCanHaveSigned_BeginsANewEpoch)
   EXPECT_THAT(site_.Events(), Contains(Pair("new-epoch", ErrorCode::kAlreadyApplied)));
 }
 
+// The server that told this stream was replaced before this store had an export of it.
+TEST_F(LinkProducerTest, AStreamNobodyHasHeardFromThisStore_BeginsAboveTheLogOfAnother) {
+  SignedStream lost(kTold, TestKey("the key that is gone"), 5);
+  lost.Next();
+  site_.AddMailbox("Mailbox1");
+  const Messages said = site_.Open({LogAt(lost.position())});
+  EXPECT_THAT(Of<Fetch>(said), IsEmpty());
+  const auto anew = Of<Publish>(said);
+  ASSERT_FALSE(anew.empty());
+  EXPECT_GT(anew.front().position.epoch.counter, lost.position().epoch.counter);
+  EXPECT_EQ(anew.front().position.sequence, 1U);
+  // A broker that lies cannot bring the counter to its end.
+  LinkSite other("Site2");
+  other.Export("OUT");
+  Position far = lost.position();
+  far.epoch.counter = ~std::uint64_t{0};
+  EXPECT_THAT(Of<Fetch>(other.Open({LogAt(far)})), SizeIs(1));
+}
+
 TEST_F(LinkProducerTest, TheWindowBoundsWhatIsUnderWay) {
   UnderWay(4);
   Welcome welcome = LinkSite::Answer(site_.Greet());

@@ -180,6 +180,14 @@ TEST_F(LinkReaderTest, TruncatedLog_IsWaitedFor_NotTakenWhole) {
   CatchUp();
   const Messages said = reader_.Hear(Answered(SubscribeOutcome::kTruncated));
   EXPECT_THAT(Of<GetRange>(said), IsEmpty());
+  // Its producer hears how far it was read: with its own store put back too, it would not know.
+  const Position cursor = reader_.Cursor(kTold);
+  const auto told = Of<AdminRequest>(said);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told.front().target, "Site2");
+  EXPECT_THAT(told.front().words,
+              ElementsAre("position", kTold.ToString(), cursor.epoch.ToString(),
+                          std::to_string(cursor.sequence), cursor.digest.hex()));
   EXPECT_THAT(reader_.Events(), Contains(Pair("log-truncated", ErrorCode::kLogTruncated)));
   EXPECT_THAT(Of<Subscribe>(reader_.Tick()), IsEmpty());
   EXPECT_THAT(Of<Subscribe>(reader_.Tick(std::chrono::seconds(10))), SizeIs(1));

@@ -128,7 +128,59 @@ TEST_F(LinkRequestTest, WithoutASession_NothingIsAsked) {
   const auto requests = Of<AdminRequest>(*sent);
   ASSERT_THAT(requests, SizeIs(1));
   EXPECT_EQ(requests.front().signer, "Site1");
-  EXPECT_TRUE(CheckRequest(site_.store().storage(), requests.front(), "Site2", alone.now()));
+  EXPECT_TRUE(CheckRequest(site_.store().storage(), requests.front(), "Site2"));
+  EXPECT_TRUE(CheckAge(requests.front(), alone.now()));
+}
+
+// What a reader says to have read of a stream of this site.
+class LinkPositionTest : public LinkRequestTest {
+ protected:
+  LinkPositionTest() {
+    site_.Export("OUT");
+    site_.AddMailbox("Mailbox11");
+    site_.Tick();
+    told_ = Of<Publish>(site_.Open()).at(0).position;
+    site_.Events();
+  }
+  AdminRequest Read(const Position& at) {
+    AdminRequest request = From("Site2");
+    request.words = {"position", StreamName{"Testorg", "Site1", "OUT"}.ToString(),
+                     at.epoch.ToString(), std::to_string(at.sequence), at.digest.hex()};
+    return request;
+  }
+
+  Position told_;
+};
+
+TEST_F(LinkPositionTest, OfAnotherLife_BeginsAnEpochAboveIt_HoweverOftenItIsSaid) {
+  Position lost = told_;
+  lost.epoch.counter += 3;
+  AdminRequest request = Read(lost);
+  // Neither its age nor a repeat matters: a site whose clock is wrong is heard too.
+  request.expires = site_.now() - std::chrono::hours(24);
+  const auto anew = Of<Publish>(Ask(request));
+  ASSERT_THAT(anew, testing::Not(IsEmpty()));
+  EXPECT_GT(anew.front().position.epoch.counter, lost.epoch.counter);
+  EXPECT_EQ(anew.front().position.sequence, 1U);
+  EXPECT_THAT(site_.Events(), Contains(Pair("new-epoch", ErrorCode::kAlreadyApplied)));
+  EXPECT_THAT(Of<Publish>(Ask(request)), IsEmpty());
+  EXPECT_THAT(site_.Events(), testing::Not(Contains(Pair("new-epoch", testing::_))));
+}
+
+TEST_F(LinkPositionTest, OfWhatWasTold_ChangesNothing) {
+  EXPECT_THAT(Of<Publish>(Ask(Read(told_))), IsEmpty());
+  Position before = told_;
+  before.epoch.counter -= 1;
+  EXPECT_THAT(Of<Publish>(Ask(Read(before))), IsEmpty());
+  EXPECT_THAT(site_.Events(), IsEmpty());
+}
+
+// A lie would leave no number for the next epoch.
+TEST_F(LinkPositionTest, FarAboveEveryEpoch_IsRefused) {
+  Position far = told_;
+  far.epoch.counter = ~std::uint64_t{0};
+  ExpectRefused(Ask(Read(far)), ErrorCode::kNotPermitted);
+  EXPECT_THAT(site_.Events(), IsEmpty());
 }
 
 }  // namespace
