@@ -15,6 +15,7 @@
 #include "agent/service/world.h"
 #include "cli/command.h"
 #include "proto/daemon/command_client.h"
+#include "storage/store_lock.h"
 
 namespace dirsync::cli {
 namespace {
@@ -85,7 +86,7 @@ Result<std::optional<int>> Forward(const Console& console, const std::vector<std
                                .no_color = console.no_color,
                                .width = static_cast<std::uint32_t>(console.width)};
   const InterruptsBlocked blocked;
-  return ForwardCommand(folder, request, {}, g_interrupted);
+  return ForwardCommand(folder, request, {}, g_interrupted, storage::StoreLock::Holder(folder));
 }
 
 int RunOnce(Console& console, const std::vector<std::string>& words) {

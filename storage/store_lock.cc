@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "proto/base/text.h"
+
 namespace dirsync::storage {
 namespace {
 
@@ -46,6 +48,15 @@ Result<StoreLock> StoreLock::Take(const std::string& path) {
     errno = 0;
   }
   return lock;
+}
+
+pid_t StoreLock::Holder(const std::string& path) {
+  const std::string file = path + "/owner.pid";
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0) return 0;
+  const std::string holder = HolderOf(descriptor);
+  close(descriptor);
+  return static_cast<pid_t>(ParseNumber(holder).value_or(0));
 }
 
 StoreLock::StoreLock(StoreLock&& other) noexcept

@@ -1,6 +1,8 @@
 // One process per store: the file owner.pid, locked while the store is open for writing.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "proto/base/error.h"
@@ -13,6 +15,10 @@ class StoreLock {
   // Takes the lock of the store in folder `path`, which exists. Errors: kLocked, with the number
   // of the process that holds it; kIo, kDiskFull.
   static Result<StoreLock> Take(const std::string& path);
+
+  // The process that opened the store in folder `path` for writing last, by its own word; it may
+  // be gone. 0: none, or not known. Takes no lock: a look must not keep an agent from starting.
+  static pid_t Holder(const std::string& path);
 
   StoreLock(StoreLock&& other) noexcept;
   StoreLock& operator=(StoreLock&& other) noexcept;

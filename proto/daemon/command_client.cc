@@ -53,10 +53,38 @@ bool IsStopped(pid_t process) {
   return line[end + 2] == 'T' || line[end + 2] == 't';
 }
 
+// Looked at while a process is silent: one that stands still is given up after kStoppedPatience.
+class Patience {
+ public:
+  // 0: not known, and waited for without end.
+  explicit Patience(pid_t process) : process_(process) {}
+
+  void Heard() { stopped_since_.reset(); }
+  Result<> Look() {
+    if (process_ <= 0 || !IsStopped(process_)) {
+      stopped_since_.reset();
+      return {};
+    }
+    const auto now = Clock::now();
+    if (!stopped_since_) stopped_since_ = now;
+    if (now - *stopped_since_ < kStoppedPatience) return {};
+    const std::string number = std::to_string(process_);
+    return Fail(ErrorCode::kUnreachable,
+                "running the command: process " + number +
+                    ", which has the store open, was stopped and does not answer",
+                "`kill -CONT " + number + "` lets it go on; `kill -KILL " + number +
+                    "` ends it, and what it acknowledged is safe");
+  }
+
+ private:
+  pid_t process_;
+  std::optional<Clock::time_point> stopped_since_;
+};
+
 class Conversation {
  public:
   Conversation(int socket, const ClientStreams& streams, const std::atomic<bool>& interrupted)
-      : socket_(socket), process_(PeerOf(socket)), streams_(streams), interrupted_(interrupted) {}
+      : socket_(socket), patience_(PeerOf(socket)), streams_(streams), interrupted_(interrupted) {}
   ~Conversation() { close(socket_); }
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
@@ -68,14 +96,12 @@ class Conversation {
   Result<> Turn();
   Result<> SendSome();
   Result<> ReceiveSome();
-  Result<> CheckAlive();
   Result<> Take(const Frame& frame);
   Result<> ReadLine();
   void AnswerIfWhole(bool at_end);
 
   int socket_;
-  pid_t process_;
-  std::optional<Clock::time_point> stopped_since_;
+  Patience patience_;
   ClientStreams streams_;
   const std::atomic<bool>& interrupted_;
   bool told_interrupt_ = false;
@@ -107,8 +133,9 @@ Result<> Conversation::Turn() {
     if (errno == EINTR) return {};
     return Fail(ErrorCode::kIo, std::string("waiting for the answer: ") + std::strerror(errno));
   }
+  // Once its exit status is there, nothing more is wanted of it.
   if (std::ranges::all_of(waited, [](const pollfd& item) { return item.revents == 0; }))
-    return CheckAlive();
+    return status_ ? Result<>() : patience_.Look();
   if ((waited[0].revents & POLLOUT) != 0) DIRSYNC_CHECK(SendSome());
   if ((waited[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) DIRSYNC_CHECK(ReceiveSome());
   if (waited[1].revents != 0) DIRSYNC_CHECK(ReadLine());
@@ -133,30 +160,13 @@ Result<> Conversation::ReceiveSome() {
     return Fail(ErrorCode::kIo,
                 "running the command: the process that has the store open went away",
                 "look at its log; what it acknowledged is safe");
-  stopped_since_.reset();
+  patience_.Heard();
   reader_.Append({buffer.data(), static_cast<std::size_t>(got)});
   for (;;) {
     DIRSYNC_TRY(frame, reader_.Next());
     if (!frame) return {};
     DIRSYNC_CHECK(Take(*frame));
   }
-}
-
-// Once its exit status is there, nothing more is wanted of it.
-Result<> Conversation::CheckAlive() {
-  if (status_ || process_ <= 0 || !IsStopped(process_)) {
-    stopped_since_.reset();
-    return {};
-  }
-  const auto now = Clock::now();
-  if (!stopped_since_) stopped_since_ = now;
-  if (now - *stopped_since_ < kStoppedPatience) return {};
-  const std::string number = std::to_string(process_);
-  return Fail(ErrorCode::kUnreachable,
-              "running the command: process " + number +
-                  ", which has the store open, was stopped and does not answer",
-              "`kill -CONT " + number + "` lets it go on; `kill -KILL " + number +
-                  "` ends it, and what it acknowledged is safe");
 }
 
 Result<> Conversation::Take(const Frame& frame) {
@@ -208,20 +218,23 @@ Error ConnectError(const std::string& folder, int why) {
 }
 
 // -1: nobody is there.
-Result<int> Connect(const std::string& folder, const std::atomic<bool>& interrupted) {
+Result<int> Connect(const std::string& folder, pid_t holder, const std::atomic<bool>& interrupted) {
   auto address = SocketAddress::In(folder, kCommandSocketName);
   if (!address) return -1;
   const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0)
     return Fail(ErrorCode::kIo, std::string("opening a socket: ") + std::strerror(errno));
+  Patience patience(holder);
   while (connect(descriptor, address->get(), address->size()) != 0) {
     const int why = errno;
-    // Its queue is full: others wait for a long command. There is nothing to wait for but time.
-    if ((why == EAGAIN || why == EINTR) && !interrupted) {
+    Result<> goes_on;
+    // Its queue is full: others wait for a long command, or it stands still.
+    if ((why == EAGAIN || why == EINTR) && !interrupted && (goes_on = patience.Look())) {
       Wait({}, kRetry);
       continue;
     }
     close(descriptor);
+    DIRSYNC_CHECK(goes_on);
     if (why == ENOENT || why == ECONNREFUSED) return -1;
     if (interrupted) return Fail(ErrorCode::kInterrupted, "interrupted");
     return std::unexpected(ConnectError(folder, why));
@@ -233,9 +246,9 @@ Result<int> Connect(const std::string& folder, const std::atomic<bool>& interrup
 
 Result<std::optional<int>> ForwardCommand(const std::string& folder, const CommandRequest& request,
                                           const ClientStreams& streams,
-                                          const std::atomic<bool>& interrupted) {
+                                          const std::atomic<bool>& interrupted, pid_t holder) {
   const std::string body = EncodeRequest(request);
-  DIRSYNC_TRY(descriptor, Connect(folder, interrupted));
+  DIRSYNC_TRY(descriptor, Connect(folder, holder, interrupted));
   if (descriptor < 0) return std::nullopt;
   Conversation conversation(descriptor, streams, interrupted);
   if (body.size() > limits::kCommandBytes)

@@ -1,6 +1,8 @@
 // The other end of the command socket: what `dirsync` does when a process has the store open.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -28,11 +30,12 @@ inline constexpr std::chrono::seconds kStoppedPatience{5};
 // The whole answer is taken as it comes, to memory and beyond a bound to a nameless file, so that
 // a pager that waits for its reader never makes the other process wait.
 // A process that was stopped (SIGSTOP, a debugger) says nothing: after kStoppedPatience of that,
-// and not before, it is given up. One that is at work may take as long as it takes.
+// and not before, it is given up. One that is at work may take as long as it takes. `holder` is
+// the process that has the store open, for as long as it takes no connection; 0: not known.
 // Errors: kUnreachable (it stands still), kIo (it died on the way), kNotPermitted (another user's
 // store), kInterrupted (before it took the command), kTooLarge (the command line).
 Result<std::optional<int>> ForwardCommand(const std::string& folder, const CommandRequest& request,
                                           const ClientStreams& streams,
-                                          const std::atomic<bool>& interrupted);
+                                          const std::atomic<bool>& interrupted, pid_t holder);
 
 }  // namespace dirsync

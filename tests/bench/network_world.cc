@@ -130,7 +130,7 @@ int NetworkWorld::Ask(const std::string& site, std::vector<std::string> words) c
   request.folder = folder_;
   request.store = Path(site);
   const auto status =
-      ForwardCommand(Path(site), request, {nowhere, nowhere, STDERR_FILENO}, interrupted);
+      ForwardCommand(Path(site), request, {nowhere, nowhere, STDERR_FILENO}, interrupted, 0);
   if (!status || !*status) Die("nobody answers at " + site);
   return **status;
 }

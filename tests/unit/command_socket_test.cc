@@ -6,9 +6,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -61,7 +63,7 @@ class CommandSocketTest : public testing::Test {
     });
   }
   Result<std::optional<int>> Ask(const std::vector<std::string>& words) {
-    return ForwardCommand(folder_, {.words = words}, {in_[0], out_, err_}, interrupted_);
+    return ForwardCommand(folder_, {.words = words}, {in_[0], out_, err_}, interrupted_, holder_);
   }
   static std::string Written(int file) {
     std::string text(static_cast<std::size_t>(lseek(file, 0, SEEK_END)), '\0');
@@ -88,12 +90,13 @@ class CommandSocketTest : public testing::Test {
   std::array<int, 2> in_{};
   int out_ = -1, err_ = -1;
   std::atomic<bool> interrupted_ = false;
+  pid_t holder_ = 0;
   std::thread server_;
 };
 
 TEST_F(CommandSocketTest, WithoutAServerTheCallerDoesTheWork) {
   EXPECT_EQ(Ask({"list"}).value(), std::nullopt);
-  EXPECT_EQ(ForwardCommand(top_ + "/none", {}, {}, interrupted_).value(), std::nullopt);
+  EXPECT_EQ(ForwardCommand(top_ + "/none", {}, {}, interrupted_, 0).value(), std::nullopt);
 }
 
 TEST_F(CommandSocketTest, ASocketOfTheDeadIsPassedOverAndReplaced) {
@@ -195,6 +198,32 @@ TEST_F(CommandSocketTest, ManySilentClientsDoNotKeepOthersOut) {
   }
   EXPECT_EQ(Ask({}).value(), 0);
   for (const int descriptor : silent) close(descriptor);
+}
+
+// Its queue is full of those that gave up; the process that should take them stands still.
+TEST_F(CommandSocketTest, AStoppedServerWithAFullQueueIsGivenUpToo) {
+  auto socket = CommandSocket::Listen(folder_);
+  ASSERT_TRUE(socket);
+  auto address = SocketAddress::In(folder_, kCommandSocketName);
+  std::vector<int> waiting;
+  for (bool room = true; room;) {
+    waiting.push_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    room = connect(waiting.back(), address->get(), address->size()) == 0;
+  }
+  holder_ = fork();
+  if (holder_ == 0) {
+    raise(SIGSTOP);
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(holder_, &status, WUNTRACED), holder_);
+  const auto answer = Ask({"list"});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kUnreachable);
+  EXPECT_NE(answer.error().hint.find("kill -CONT " + std::to_string(holder_)), std::string::npos);
+  kill(holder_, SIGKILL);
+  waitpid(holder_, &status, 0);
+  for (const int descriptor : waiting) close(descriptor);
 }
 
 TEST_F(CommandSocketTest, AServerThatDiesOnTheWayIsAnError) {
