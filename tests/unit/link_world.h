@@ -70,9 +70,10 @@ class LinkSite {
 
   // ---- the site ----
 
-  void Export(const std::string& instance) {
+  void Export(const std::string& instance, bool subs = false) {
     InstanceSettings settings;
     settings.name = instance;
+    settings.subs = subs;
     settings.exports = true;
     Write([&](storage::Transaction& transaction) -> Result<> {
       StoreInstance(transaction, settings);
@@ -87,6 +88,17 @@ class LinkSite {
       NewEntry entry;
       entry.name = name;
       if (!address.empty()) entry.attributes.Set(attribute::kProxyAddresses, {address});
+      DIRSYNC_CHECK(directory.Add(std::move(entry)));
+      return {};
+    });
+  }
+  void AddContainer(const std::string& name) {
+    Write([&](storage::Transaction& transaction) -> Result<> {
+      IdSource ids = MakeIds(world_);
+      Directory directory(transaction, store_->profile(), ids, world_.Now());
+      NewEntry entry;
+      entry.entry_class = EntryClass::kContainer;
+      entry.name = name;
       DIRSYNC_CHECK(directory.Add(std::move(entry)));
       return {};
     });

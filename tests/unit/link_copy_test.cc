@@ -1,0 +1,153 @@
+// Full copies by ranges (R2): what happens when the producer's stream moves on in their middle.
+#include "tests/unit/link_world.h"
+
+namespace dirsync {
+namespace {
+
+using testing::Contains;
+using testing::IsEmpty;
+using testing::Not;
+using testing::Pair;
+using testing::SizeIs;
+
+// Site1 takes what Site2 tells by ranges of one entry each.
+class LinkCopyTest : public testing::Test {
+ protected:
+  LinkCopyTest() {
+    producer_.Export("OUT", true);
+    Keep(producer_.Open());
+  }
+  void Keep(const Messages& said) {
+    for (const Publish& publish : Of<Publish>(said)) {
+      tail_ = publish.position;
+      Keep(producer_.Hear(Answered(publish, PublishOutcome::kStored)));
+    }
+  }
+  void Tell(const std::string& name) {
+    producer_.AddMailbox(name);
+    Keep(producer_.Pump());
+  }
+  // The first question of a copy, or of one that goes on.
+  GetRange Begin() {
+    reader_.Open();
+    reader_.Hear(Announced(kTold, tail_));
+    const auto asked = Of<GetRange>(reader_.Hear(Answered(SubscribeOutcome::kNeedsRanges)));
+    EXPECT_THAT(asked, SizeIs(1));
+    return asked.empty() ? GetRange{} : asked.front();
+  }
+  // Its answer, of one entry, as the producer stands now.
+  dirsync::Range Served(GetRange asked) {
+    asked.bytes = 1;
+    const Messages said = producer_.Hear(asked);
+    Keep(said);
+    const auto ranges = Of<dirsync::Range>(said);
+    EXPECT_THAT(ranges, SizeIs(1));
+    return ranges.empty() ? dirsync::Range{} : ranges.front();
+  }
+  // What it asks next, when it is given that answer; nullopt: nothing.
+  std::optional<GetRange> Ask(const dirsync::Range& range) {
+    Messages said = reader_.Hear(range);
+    const auto asked = Of<GetRange>(said);
+    EXPECT_LE(asked.size(), 1U);
+    if (asked.empty()) return std::nullopt;
+    return asked.front();
+  }
+  // Serves until nothing more is asked.
+  void Finish(std::optional<GetRange> asked) {
+    for (int ranges = 0; asked && ranges < 100; ++ranges) asked = Ask(Served(*asked));
+    reader_.Pump();
+  }
+  // The producer's store is another life of it from here on.
+  void BeginEpoch() {
+    Welcome welcome = LinkSite::Answer(producer_.Greet());
+    welcome.restored = true;
+    welcome.produced = {{kTold, TestId<IncarnationId>(1), tail_, 1, {}}};
+    const Epoch before = tail_.epoch;
+    Keep(producer_.Hear(welcome));
+    ASSERT_GT(tail_.epoch.counter, before.counter);
+  }
+  static bool IsFirst(const GetRange& asked) { return asked.rank == 0 && asked.after == EntryId{}; }
+  // Everything is here, by one copy that has ended.
+  void ExpectWhole(const std::vector<std::string>& names) {
+    for (const std::string& name : names) EXPECT_TRUE(reader_.Has(name)) << name;
+    const auto events = reader_.Events();
+    EXPECT_THAT(events, Contains(Pair("full-copy-done", ErrorCode::kAlreadyApplied)));
+    EXPECT_THAT(events, Not(Contains(Pair("held", testing::_))));
+    const auto reader = reader_.Reader(kTold);
+    ASSERT_TRUE(reader.has_value());
+    EXPECT_FALSE(reader->full.has_value());
+    EXPECT_EQ(reader->cursor.epoch, tail_.epoch);
+  }
+
+  LinkSite producer_{"Site2"};
+  LinkSite reader_{"Site1"};
+  Position tail_;
+};
+
+TEST_F(LinkCopyTest, RangesOfOneEpoch_MakeOneCopy_ThoughEachIsAsOfAnotherPosition) {
+  for (const char* name : {"Mailbox1", "Mailbox2", "Mailbox3"}) Tell(name);
+  std::optional<GetRange> asked = Ask(Served(Begin()));
+  ASSERT_TRUE(asked);
+  Tell("Mailbox4");
+  asked = Ask(Served(*asked));
+  ASSERT_TRUE(asked);
+  EXPECT_FALSE(IsFirst(*asked));
+  Finish(asked);
+  ExpectWhole({"Mailbox1", "Mailbox2", "Mailbox3"});
+}
+
+// B15: a container that moved between two ranges would be listed at both places, or at none.
+TEST_F(LinkCopyTest, ContainersAsOfTwoPositions_BeginTheCopyAnew) {
+  for (const char* name : {"Berlin", "Hamburg", "Munich"}) producer_.AddContainer(name);
+  Tell("Mailbox1");
+  const std::optional<GetRange> second = Ask(Served(Begin()));
+  ASSERT_TRUE(second);
+  Tell("Mailbox2");
+  const std::optional<GetRange> third = Ask(Served(*second));
+  ASSERT_TRUE(third);
+  EXPECT_FALSE(IsFirst(*third)) << "it is asked for before the second is looked at";
+  // Once the second is applied: the copy begins anew.
+  std::vector<GetRange> anew = Of<GetRange>(reader_.Pump());
+  ASSERT_THAT(anew, SizeIs(1));
+  EXPECT_TRUE(IsFirst(anew.front()));
+  EXPECT_THAT(Of<GetRange>(reader_.Hear(Served(*third))), IsEmpty()) << "nobody waits for it";
+  Finish(anew.front());
+  ExpectWhole({"Berlin", "Hamburg", "Munich", "Mailbox1", "Mailbox2"});
+}
+
+// B15: what was listed before is of a life whose sequence means nothing in the next one.
+TEST_F(LinkCopyTest, ANewEpochInItsMiddle_BeginsTheCopyAnew) {
+  for (const char* name : {"Mailbox1", "Mailbox2", "Mailbox3"}) Tell(name);
+  const std::optional<GetRange> second = Ask(Served(Begin()));
+  ASSERT_TRUE(second);
+  reader_.Pump();
+  BeginEpoch();
+  ASSERT_TRUE(Ask(Served(*second)));
+  std::vector<GetRange> anew = Of<GetRange>(reader_.Pump());
+  ASSERT_THAT(anew, SizeIs(1));
+  EXPECT_TRUE(IsFirst(anew.front()));
+  Finish(anew.front());
+  ExpectWhole({"Mailbox1", "Mailbox2", "Mailbox3"});
+}
+
+TEST_F(LinkCopyTest, ACopyThatGoesOnAfterAStart_BeginsAnewInAnotherEpochToo) {
+  for (const char* name : {"Mailbox1", "Mailbox2", "Mailbox3"}) Tell(name);
+  ASSERT_TRUE(Ask(Served(Begin())));
+  reader_.Pump();
+  ASSERT_TRUE(reader_.Reader(kTold)->full.has_value());
+  reader_.link().Lost();
+  BeginEpoch();
+  reader_.Open();
+  const auto asked = Of<GetRange>(reader_.Hear(Announced(kTold, tail_)));
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_FALSE(IsFirst(asked.front())) << "it goes on where it stood";
+  ASSERT_TRUE(Ask(Served(asked.front())));
+  std::vector<GetRange> anew = Of<GetRange>(reader_.Pump());
+  ASSERT_THAT(anew, SizeIs(1));
+  EXPECT_TRUE(IsFirst(anew.front()));
+  Finish(anew.front());
+  ExpectWhole({"Mailbox1", "Mailbox2", "Mailbox3"});
+}
+
+}  // namespace
+}  // namespace dirsync
