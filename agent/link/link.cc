@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kEventsKept = 1000;
 constexpr std::size_t kDeferredMost = 64;
 constexpr Duration kGreetAgain = std::chrono::seconds(10);
+// A full copy's ranges wait no longer for others to share their commit. What Tick does is due by
+// tens of seconds, and waits with them.
+constexpr Duration kStepLives = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -81,13 +84,21 @@ Result<> Link::State::Refresh() {
 
 Result<std::vector<Message>> Link::Connected() {
   State& state = *state_;
-  state.phase = LinkPhase::kGreeting;
-  return state.Take(state.Greet());
+  const auto greet = [&]() -> Result<> {
+    DIRSYNC_CHECK(state.SettleCopies());
+    state.phase = LinkPhase::kGreeting;
+    return state.Greet();
+  };
+  return state.Take(greet());
 }
 
 Result<std::vector<Message>> Link::Handle(const Message& message) {
   State& state = *state_;
-  return state.Take(state.Dispatch(message));
+  const auto handle = [&]() -> Result<> {
+    if (!std::holds_alternative<dirsync::Range>(message)) DIRSYNC_CHECK(state.SettleCopies());
+    return state.Dispatch(message);
+  };
+  return state.Take(handle());
 }
 
 // Between HELLO and WELCOME comes what the broker said in the session before. Its answers mean
@@ -141,20 +152,30 @@ Result<> Link::State::Dispatch(const Message& message) {
   return {};
 }
 
+// What was committed here since the last call: settings, entries to be told, cursors to be acked.
+Result<> Link::State::LookAround() {
+  DIRSYNC_CHECK(Refresh());
+  DIRSYNC_CHECK(DropLeft());
+  DIRSYNC_CHECK(CaptureExports());
+  if (phase != LinkPhase::kOpen) return {};
+  if (greet_now) {
+    phase = LinkPhase::kGreeting;
+    return Greet();
+  }
+  for (auto& [name, link] : exports) DIRSYNC_CHECK(PublishWaiting(link));
+  for (auto& [name, link] : imports) DIRSYNC_CHECK(AckCursor(link, false));
+  looked_at = store.commits();
+  return {};
+}
+
 Result<std::vector<Message>> Link::Pump() {
   State& state = *state_;
   const auto pump = [&]() -> Result<> {
-    DIRSYNC_CHECK(state.Refresh());
-    DIRSYNC_CHECK(state.DropLeft());
-    for (auto& [name, link] : state.imports) DIRSYNC_CHECK(state.ApplyPending(link));
-    DIRSYNC_CHECK(state.CaptureExports());
-    if (state.phase != LinkPhase::kOpen) return {};
-    if (state.greet_now) {
-      state.phase = LinkPhase::kGreeting;
-      return state.Greet();
+    if (!state.HasOpenStep() || state.looked_at != state.store.commits()) {
+      DIRSYNC_CHECK(state.SettleCopies());
+      DIRSYNC_CHECK(state.LookAround());
     }
-    for (auto& [name, link] : state.exports) DIRSYNC_CHECK(state.PublishWaiting(link));
-    for (auto& [name, link] : state.imports) DIRSYNC_CHECK(state.AckCursor(link, false));
+    for (auto& [name, link] : state.imports) DIRSYNC_CHECK(state.ApplyPending(link));
     return {};
   };
   return state.Take(pump());
@@ -163,8 +184,10 @@ Result<std::vector<Message>> Link::Pump() {
 Result<std::vector<Message>> Link::Tick() {
   State& state = *state_;
   const auto tick = [&]() -> Result<> {
-    if (state.phase != LinkPhase::kOpen) return {};
     const Instant now = state.Now();
+    if (state.HasOpenStep() && now < state.step_at + kStepLives) return {};
+    DIRSYNC_CHECK(state.SettleCopies());
+    if (state.phase != LinkPhase::kOpen) return {};
     if (state.greet_again && state.greeted_at + kGreetAgain <= now) {
       state.phase = LinkPhase::kGreeting;
       return state.Greet();
@@ -222,6 +245,7 @@ void Link::State::Forget() {
 Result<std::vector<Message>> Link::TakeFull(const std::string& instance) {
   State& state = *state_;
   const auto take = [&]() -> Result<> {
+    DIRSYNC_CHECK(state.SettleCopies());
     DIRSYNC_CHECK(state.Refresh());
     const auto link = state.imports.find(FoldName(instance));
     if (link == state.imports.end())

@@ -37,6 +37,8 @@ struct LinkEvent {
 };
 
 // Not thread-safe, not copied; the Store outlives it.
+// While a full copy is taken, its ranges wait in a step that the store has open: whoever else
+// reads what a commit will rest on calls Store::Settle first. Link's own calls do.
 class Link {
  public:
   Link(Store& store, LinkSettings settings);

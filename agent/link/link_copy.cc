@@ -1,5 +1,6 @@
-// Full copies by ranges (R2): asked for one by one, each applied in a commit of its own while the
-// next one is made, and while the stream's batches wait.
+// Full copies by ranges (R2): asked for one by one, each applied while the next one is made, and
+// while the stream's batches wait. Ranges that follow each other share a commit: it is made when it
+// is large, and before anybody else's turn.
 #include <algorithm>
 
 #include "agent/core/review.h"
@@ -106,7 +107,8 @@ Result<> Link::State::ApplyPending(ImportLink& link) {
   const Batch range = std::move(*copy.pending);
   copy.pending.reset();
   // Commands may have moved on what is stored since the last range.
-  DIRSYNC_TRY(stored, LoadReader(store.storage(), link.number));
+  DIRSYNC_TRY(step, StepFor(link));
+  DIRSYNC_TRY(stored, LoadReader(*step, link.number));
   const bool moved = !stored || (copy.apply && stored->full != copy.reader.full);
   if (moved) {
     DropCopy(link, {});
@@ -144,6 +146,7 @@ Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
       copy.apply && copy.at != as_of && copy.reader.full->rank != 0 && copy.apply->containers();
   if (other_epoch || torn) {
     copy.apply.reset();
+    copy.step = nullptr;
     copy.reader.full.reset();
     copy.rank = 0;
     copy.after = {};
@@ -158,31 +161,57 @@ Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
   copy.at = as_of;
   copy.total = range.rows_after;
   copy.apply->At(as_of);
-  storage::Transaction transaction(store.storage());
-  copy.apply->Begin(transaction);
+  DIRSYNC_TRY(step, StepFor(link));
+  if (std::exchange(copy.step, step) != step) copy.apply->Begin(*step);
   for (const Change& change : range.changes) {
     auto taken = copy.apply->Take(change);
     if (taken) continue;
+    steps->Drop();  // with half a range in it
     if (IsStorageError(taken.error().code)) return std::unexpected(taken.error());
     Tell("full-copy", link.settings.name, taken.error().message, taken.error().code);
     DropCopy(link, kPause);
     return {};
   }
   copy.done += range.changes.size();
-  if (range.range.end) {
-    StoreReader(transaction, copy.reader);
-    DIRSYNC_CHECK(store.Commit(transaction));
-    return EndCopy(link, range);
-  }
-  StoreReader(transaction, copy.reader);
-  DIRSYNC_CHECK(store.Commit(transaction));
+  StoreReader(*step, copy.reader);
+  if (range.range.end) return EndCopy(link, range);
+  if (BulkSteps::IsFull(*step)) DIRSYNC_CHECK(SettleCopies());
   AnswerAskers(link, false, ErrorCode::kAlreadyApplied,
                std::to_string(copy.done) + " of " + std::to_string(copy.total) + " entries");
   return {};
 }
 
+// The step to write into: the open one, if its ranges are of this copy.
+Result<storage::Transaction*> Link::State::StepFor(ImportLink& link) {
+  if (step_number != link.number) DIRSYNC_CHECK(SettleCopies());
+  step_number = link.number;
+  if (!steps) steps.emplace(store);
+  if (!steps->is_open()) step_at = Now();
+  return &steps->Open([this] { return SettleCopies(); });
+}
+
+// After an error what was applied is not what is stored: copies go on from there.
+Result<> Link::State::SettleCopies() {
+  if (!steps) return {};
+  const bool looked = looked_at == store.commits();
+  auto settled = steps->Settle();
+  if (looked) looked_at = store.commits();  // nothing that others would have to hear of
+  for (auto& [name, link] : imports) {
+    if (!link.copy) continue;
+    link.copy->step = nullptr;
+    if (!settled) DropCopy(link, kPause);
+  }
+  if (!IsCopying()) steps.reset();
+  return settled;
+}
+
+bool Link::State::IsCopying() const {
+  return std::ranges::any_of(imports, [](const auto& row) { return row.second.copy != nullptr; });
+}
+
 // What was not listed goes, through the gate; then the stream goes on behind the copy.
 Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
+  DIRSYNC_CHECK(SettleCopies());
   CopyJob& copy = *link.copy;
   for (bool ended = false; !ended;) {
     storage::Transaction transaction(store.storage());
@@ -211,6 +240,7 @@ Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
   if (equal) link.sums_equal_at = Now();
   link.copy.reset();
   link.copy_wanted = false;
+  if (!IsCopying()) steps.reset();
   if (settled) {
     AnswerAskers(link, true, equal ? ErrorCode::kAlreadyApplied : ErrorCode::kEpochChanged,
                  equal ? EqualText(link, range.rows_after) : text);

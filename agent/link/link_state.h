@@ -15,6 +15,7 @@
 #include "agent/core/producer_state.h"
 #include "agent/core/reader_state.h"
 #include "agent/link/link.h"
+#include "agent/service/bulk_steps.h"
 #include "proto/model/mail_domains.h"
 #include "proto/trust/membership.h"
 
@@ -46,8 +47,9 @@ struct ExportLink {
 struct CopyJob {
   ReaderState reader;
   ApplyInput input;
-  std::unique_ptr<FullApply> apply;  // once the first range has come
-  Position at;                       // of the last range
+  std::unique_ptr<FullApply> apply;      // once the first range has come
+  storage::Transaction* step = nullptr;  // that `apply` writes into; null: another one is due
+  Position at;                           // of the last range
   bool rollback = false;
   std::uint64_t request = 0;  // that is waited for; 0 = none under way
   std::uint8_t rank = 0;      // asked for behind this entry
@@ -91,6 +93,7 @@ struct Link::State {
 
   // link.cc
   Result<> Refresh();
+  Result<> LookAround();
   Result<> Dispatch(const Message& message);
   bool WaitsForWelcome(const Message& message);
   void Forget();
@@ -144,6 +147,10 @@ struct Link::State {
   Result<> ApplyRange(ImportLink& link, const Batch& range);
   Result<> EndCopy(ImportLink& link, const Batch& range);
   void DropCopy(ImportLink& link, Duration wait);
+  Result<storage::Transaction*> StepFor(ImportLink& link);
+  Result<> SettleCopies();
+  bool IsCopying() const;
+  bool HasOpenStep() const { return steps && steps->is_open(); }
 
   // link_report.cc
   Result<> ReportPaused(const InstanceSettings& instance, AgentReport& report) const;
@@ -164,6 +171,10 @@ struct Link::State {
   Error reason{ErrorCode::kAlreadyApplied, "", ""};
   std::map<std::string, ExportLink> exports;  // by folded instance name
   std::map<std::string, ImportLink> imports;
+  std::optional<BulkSteps> steps;              // while a copy is being taken
+  storage::StreamNumber step_number = 0;       // whose ranges the open step holds
+  Instant step_at{};                           // when it was opened
+  std::uint64_t looked_at = 0;                 // commits of the store that LookAround has seen
   std::vector<InstanceSettings> paused;        // left alone, and yet reported
   std::map<StreamName, Streams::Log> streams;  // announced since the connection stands
   std::optional<Membership> membership;

@@ -59,8 +59,8 @@ class AgentLoop : private AgentControl {
   milliseconds UntilNextTurn() const;
   bool Stopping();
   void TakeSignals();
-  void AnswerCommands();
-  void RunFiles();
+  Result<> AnswerCommands();
+  Result<> RunFiles();
   Result<> PurgeOnTime();
   void Reload();
   void Tell(const LinkEvent& event);
@@ -148,9 +148,9 @@ void AgentLoop::Reopen() {
 
 Result<> AgentLoop::TurnAll() {
   if (reload_) Reload();
-  AnswerCommands();
+  DIRSYNC_CHECK(AnswerCommands());
   DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
-  RunFiles();
+  DIRSYNC_CHECK(RunFiles());
   DIRSYNC_CHECK(PurgeOnTime());
   if (const std::string wrong = on_event_->Step(Clock::now()); !wrong.empty())
     Log("warning", "on_event: " + wrong);
@@ -163,7 +163,8 @@ Result<> AgentLoop::Turn(std::vector<Message> messages, Duration at_most) {
   DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
   const int soon = opened_->session->timeout_ms(Clock::now());
   if (soon != 0) Wait(soon < 0 ? at_most : std::min<Duration>(at_most, Duration(soon)), false);
-  return opened_->session->Turn(Clock::now());
+  DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
+  return opened_->store->Settle();
 }
 
 // A configuration that is wrong changes nothing.
@@ -196,32 +197,37 @@ void AgentLoop::Reload() {
   Log("info", "the configuration was read again");
 }
 
-void AgentLoop::AnswerCommands() {
+Result<> AgentLoop::AnswerCommands() {
   while (!Stopping()) {
     const auto call = opened_->commands->Take();
     if (!call) break;
+    DIRSYNC_CHECK(opened_->store->Settle());
     settings_.answer(*this, *call, [this] { return Stopping(); });
   }
   opened_->store->set_interrupted([this] { return Stopping(); });
+  return {};
 }
 
-void AgentLoop::RunFiles() {
+Result<> AgentLoop::RunFiles() {
   Store& store = *opened_->store;
   opened_->files->Import(Clock::now());
   // What goes both ways is carried by hand once the broker is away.
   const bool by_broker = opened_->session->carries(Clock::now());
   const bool changed = exported_at_ != store.commits() || by_broker != exported_by_broker_;
   const bool due = settings_.files_every.count() == 0 || Clock::now() >= export_at_;
-  if (!changed || !due) return;
+  if (!changed || !due) return {};
+  DIRSYNC_CHECK(store.Settle());
   opened_->files->Export(by_broker);
   exported_by_broker_ = by_broker;
   export_at_ = Clock::now() + settings_.files_every;
   exported_at_ = store.commits();
+  return {};
 }
 
 // Runs purge too, but a site that only has a broker makes none.
 Result<> AgentLoop::PurgeOnTime() {
   if (Clock::now() < purge_at_) return {};
+  DIRSYNC_CHECK(opened_->store->Settle());
   const auto purged = opened_->store->Write([&](storage::Transaction& transaction) {
     return PurgeTombstones(transaction, world_.Now());
   });

@@ -104,6 +104,7 @@ void FileRuns::Import(Clock::time_point now) {
 Result<bool> FileRuns::ImportOnce(Clock::time_point now) {
   DIRSYNC_CHECK(in_->TakeArrived(now));
   DIRSYNC_TRY(waiting, in_->ListWaiting(now));
+  if (!waiting.empty()) DIRSYNC_CHECK(store_.Settle());
   std::vector<Candidate> candidates;
   std::map<std::string, Position> early;
   for (const ExchangeFolder::Waiting& file : waiting) {

@@ -104,22 +104,24 @@ Result<> Store::Commit(storage::Transaction& transaction) { return Commit(transa
 
 Result<> Store::Commit(storage::WriteBatch batch) {
   if (batch.empty()) return unsynced_ ? Sync() : Result<>();
-  DIRSYNC_CHECK(BeginCommit());
+  DIRSYNC_CHECK(BeginCommit(batch));
   DIRSYNC_CHECK(Freeing(storage_->Commit(std::move(batch))));
   return Sync();
 }
 
 Result<> Store::CommitStep(storage::WriteBatch step) {
   if (step.empty()) return {};
-  DIRSYNC_CHECK(BeginCommit());
+  DIRSYNC_CHECK(BeginCommit(step));
   unsynced_ = true;
   DIRSYNC_CHECK(Freeing(storage_->Commit(std::move(step))));
   world_.Effect("committed");
   return {};
 }
 
-Result<> Store::BeginCommit() {
+Result<> Store::BeginCommit(const storage::WriteBatch& batch) {
+  if (settle_) return Fail(ErrorCode::kInternal, "commit: beside a step that is still open");
   if (interrupted_ && interrupted_()) return Fail(ErrorCode::kInterrupted, "interrupted");
+  for (storage::AbsenceFilter* filter : filters_) filter->Note(batch);
   ++commits_;
   world_.Effect("commit");
   return {};

@@ -5,12 +5,14 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/directory/directory.h"
 #include "agent/directory/site_profile.h"
 #include "agent/service/store_room.h"
 #include "agent/service/world.h"
 #include "proto/base/crypto.h"
+#include "storage/absence_filter.h"
 #include "storage/storage.h"
 #include "storage/transaction.h"
 
@@ -63,6 +65,19 @@ class Store {
   // the latest. The store may go on writing it meanwhile; its error is then that of the next one.
   Result<> CommitStep(storage::WriteBatch step);
 
+  // A step that stays open over several calls (BulkSteps::Open): `settle` commits what it holds.
+  // Until it is closed every other commit fails (kInternal): it would stand on rows that the step
+  // is about to change.
+  void OpenStep(std::function<Result<>()> settle) { settle_ = std::move(settle); }
+  void CloseStep() { settle_ = {}; }
+  // Commits the step that is open, if one is. To be called before anything is read that a commit
+  // will rest on, by whoever takes turns with a long write. Errors: as CommitStep.
+  Result<> Settle() { return settle_ ? settle_() : Result<>(); }
+
+  // The filter is told of every commit from here on, until Unwatch.
+  void Watch(storage::AbsenceFilter& filter) { filters_.push_back(&filter); }
+  void Unwatch(storage::AbsenceFilter& filter) { std::erase(filters_, &filter); }
+
   // Whether the disk has room for much: to tell other sites something new, or to load (R30).
   // Always over storage without a folder. Errors: kReadOnly, kIo.
   Result<> CheckRoom();
@@ -78,7 +93,7 @@ class Store {
   Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,
         const SigningKey& key);
   void SetPath(const std::string& path);
-  Result<> BeginCommit();
+  Result<> BeginCommit(const storage::WriteBatch& batch);
   Result<> Sync();
   // Lets the reserve go when `written` says that the disk is full.
   Result<> Freeing(Result<> written);
@@ -90,6 +105,8 @@ class Store {
   std::string path_;
   std::unique_ptr<StoreRoom> room_;  // none over storage without a folder
   std::function<bool()> interrupted_;
+  std::function<Result<>()> settle_;
+  std::vector<storage::AbsenceFilter*> filters_;
   std::uint64_t commits_ = 0;
   bool unsynced_ = false;  // steps that no sync covers
 };

@@ -1,10 +1,6 @@
 #include "tests/bench/nats_peer.h"
 
-#include <arpa/inet.h>
 #include <nats/nats.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
@@ -13,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "tests/bench/free_port.h"
 #include "tests/bench/network_world.h"
 #include "tests/bench/table.h"
 
@@ -20,18 +17,6 @@ namespace dirsync::bench {
 namespace {
 
 constexpr const char* kServer = "/usr/sbin/nats-server";
-
-std::string FreePort() {
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const bool bound = bind(descriptor, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  close(descriptor);
-  return bound ? std::to_string(ntohs(address.sin_port)) : "4222";
-}
 
 bool Ok(natsStatus status, const char* what) {
   if (status != NATS_OK) std::fprintf(stderr, "NATS: %s: %s\n", what, natsStatus_GetText(status));

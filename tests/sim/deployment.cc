@@ -23,10 +23,16 @@ SiteProfile ProfileOf(const std::string& name) {
 
 std::string Name(std::uint64_t n) { return "p" + std::to_string(n); }
 
+// For whoever takes turns with the site's link.
+Store& Settled(Site& site) {
+  (void)site.store->Settle();
+  return *site.store;
+}
+
 template <class F>
 void WithDirectory(Site& site, F&& edit) {
   // Refused edits (a taken name, an imported entry) are part of the workload.
-  (void)site.store->Write([&](storage::Transaction& transaction) -> Result<> {
+  (void)Settled(site).Write([&](storage::Transaction& transaction) -> Result<> {
     IdSource ids = MakeIds(*site.world);
     Directory directory(transaction, site.profile, ids, site.world->Now());
     return edit(directory);
@@ -36,6 +42,7 @@ void WithDirectory(Site& site, F&& edit) {
 }  // namespace
 
 void Site::Reopen() {
+  if (before_reopen) before_reopen();
   auto opened = Store::Over(*world, storage, profile, *key);
   if (opened) store = std::move(*opened);
 }
@@ -69,7 +76,7 @@ Deployment::Deployment(std::uint64_t seed, std::size_t count, bool imports) : ra
     });
   }
   for (Site& site : sites_) {
-    (void)site.store->Write([&](storage::Transaction& transaction) -> Result<> {
+    (void)Settled(site).Write([&](storage::Transaction& transaction) -> Result<> {
       StoreInstance(transaction, ExportOf(site));
       for (const Site& from : sites_)
         if (imports && from.name != site.name) StoreInstance(transaction, ImportOf(site, from));
@@ -215,7 +222,7 @@ void Deployment::EditDirectory(Site& site) {
 void Deployment::Export(Site& site, bool full) {
   MayDie(site, full ? "export full" : "export", [&] {
     RunRequest request;
-    auto settings = LoadInstance(site.store->storage(), "PEOPLE");
+    auto settings = LoadInstance(Settled(site).storage(), "PEOPLE");
     if (!settings) return;
     request.settings = std::move(*settings);
     request.full = full;
@@ -229,7 +236,7 @@ void Deployment::Import(Site& site, std::size_t from) {
   if (sites_[from].name == site.name) return;
   MayDie(site, "import", [&] {
     RunRequest request;
-    auto settings = LoadInstance(site.store->storage(), "FROM-" + sites_[from].name);
+    auto settings = LoadInstance(Settled(site).storage(), "FROM-" + sites_[from].name);
     if (!settings) return;
     request.settings = std::move(*settings);
     auto report = RunImport(*site.store, request);
@@ -265,7 +272,7 @@ void Deployment::DeliverMangled(std::size_t to, const Carried& file) {
 }
 
 void Deployment::ChangeScope(Site& site) {
-  (void)site.store->Write([&](storage::Transaction& transaction) -> Result<> {
+  (void)Settled(site).Write([&](storage::Transaction& transaction) -> Result<> {
     DIRSYNC_TRY(settings, LoadInstance(transaction, "PEOPLE"));
     switch (Draw(4)) {
       case 0:
@@ -289,7 +296,7 @@ void Deployment::ChangeScope(Site& site) {
 }
 
 void Deployment::Pause(Site& site, bool paused) {
-  (void)site.store->Write([&](storage::Transaction& transaction) -> Result<> {
+  (void)Settled(site).Write([&](storage::Transaction& transaction) -> Result<> {
     DIRSYNC_TRY(settings, LoadInstance(transaction, "PEOPLE"));
     settings.paused = paused;
     StoreInstance(transaction, settings);
@@ -301,7 +308,7 @@ void Deployment::Pause(Site& site, bool paused) {
 void Deployment::ApproveAll(Site& site) {
   for (const Site& from : sites_)
     for (const InstanceSettings& settings : ImportsFrom(site, from.name))
-      (void)site.store->Write([&](storage::Transaction& t) -> Result<> {
+      (void)Settled(site).Write([&](storage::Transaction& t) -> Result<> {
         DIRSYNC_TRY(number, FindNumber(t, "import/" + FoldName(settings.name)));
         DIRSYNC_TRY(state, LoadReader(t, *number));
         if (state->suspect) DIRSYNC_CHECK(ApproveSuspect(*state));
@@ -316,7 +323,7 @@ void Deployment::ApproveAll(Site& site) {
 }
 
 void Deployment::RetryAll(Site& site) {
-  (void)site.store->Write([&](storage::Transaction& t) -> Result<> {
+  (void)Settled(site).Write([&](storage::Transaction& t) -> Result<> {
     DIRSYNC_TRY(rows, ListQuarantine(t, 0));
     for (const QuarantineRow& row : rows) DIRSYNC_CHECK(RetryQuarantined(t, row));
     return {};
@@ -326,7 +333,7 @@ void Deployment::RetryAll(Site& site) {
 void Deployment::Review(Site& site) {
   if (Draw(2) == 0) return ApproveAll(site);
   if (Draw(2) == 0) return RetryAll(site);
-  (void)site.store->Write([&](storage::Transaction& t) -> Result<> {
+  (void)Settled(site).Write([&](storage::Transaction& t) -> Result<> {
     DIRSYNC_TRY(held, ListHeld(t, 0));
     if (held.empty()) return {};
     const HeldRow& row = held[Draw(held.size())];
@@ -348,7 +355,7 @@ void Deployment::Restore(Site& site, bool silent) {
   site.Reopen();
   if (silent) return;
   IdSource ids = MakeIds(*site.world);
-  (void)site.store->Write([&](storage::Transaction& t) -> Result<> {
+  (void)Settled(site).Write([&](storage::Transaction& t) -> Result<> {
     auto [lower, upper] = storage::TableRange(storage::Table::kStream);
     auto cursor = site.store->storage().Scan(lower, upper);
     for (; cursor->Valid(); cursor->Next()) {
@@ -367,7 +374,7 @@ bool Deployment::Settle(std::size_t rounds) {
       Site& site = sites_[from];
       site.world->Advance(std::chrono::hours(25));
       RunRequest request;
-      request.settings = *LoadInstance(site.store->storage(), "PEOPLE");
+      request.settings = *LoadInstance(Settled(site).storage(), "PEOPLE");
       request.full = round % 2 == 1;
       auto report = RunExport(*site.store, request);
       trace.push_back(site.name + " settles: " +
@@ -383,7 +390,8 @@ bool Deployment::Settle(std::size_t rounds) {
       for (std::size_t from = 0; from < sites_.size(); ++from) {
         if (from == to) continue;
         RunRequest request;
-        request.settings = *LoadInstance(sites_[to].store->storage(), "FROM-" + sites_[from].name);
+        request.settings =
+            *LoadInstance(Settled(sites_[to]).storage(), "FROM-" + sites_[from].name);
         auto report = RunImport(*sites_[to].store, request);
         trace.push_back(sites_[to].name + " settles from " + sites_[from].name + ": " +
                         (!report           ? report.error().message

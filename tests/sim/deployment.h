@@ -25,6 +25,8 @@ struct Site {
   bool restored = false;               // since the checkers looked last
   bool recorded = false;               // a run came to its end and was recorded, likewise
 
+  std::function<void()> before_reopen;  // lets go of the store; empty: nobody holds it
+
   // Opens the store again over what the disk kept.
   void Reopen();
 };

@@ -51,7 +51,10 @@ Network::Network(Deployment& deployment)
   links_.resize(deployment_.sites().size());
   OpenBroker();
   JoinAll();
-  for (std::size_t site = 0; site < links_.size(); ++site) Relink(site);
+  for (std::size_t site = 0; site < links_.size(); ++site) {
+    deployment_.sites()[site].before_reopen = [this, site] { links_[site].reset(); };
+    Relink(site);
+  }
 }
 
 void Network::OpenBroker() {

@@ -134,6 +134,7 @@ TEST_F(LinkCopyTest, ACopyThatGoesOnAfterAStart_BeginsAnewInAnotherEpochToo) {
   for (const char* name : {"Mailbox1", "Mailbox2", "Mailbox3"}) Tell(name);
   ASSERT_TRUE(Ask(Served(Begin())));
   reader_.Pump();
+  reader_.Tick(std::chrono::seconds(2));  // what was applied is committed
   ASSERT_TRUE(reader_.Reader(kTold)->full.has_value());
   reader_.link().Lost();
   BeginEpoch();

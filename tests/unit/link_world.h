@@ -164,6 +164,7 @@ class LinkSite {
   }
   template <class F>
   void Write(F&& write) {
+    EXPECT_TRUE(store_->Settle());
     const auto written = store_->Write(std::forward<F>(write));
     EXPECT_TRUE(written) << (written ? "" : written.error().ToString());
   }
