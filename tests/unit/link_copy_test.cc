@@ -96,7 +96,7 @@ TEST_F(LinkCopyTest, RangesOfOneEpoch_MakeOneCopy_ThoughEachIsAsOfAnotherPositio
   ExpectWhole({"Mailbox1", "Mailbox2", "Mailbox3"});
 }
 
-// B15: a container that moved between two ranges would be listed at both places, or at none.
+// A container that moved between two ranges would be listed at both places, or at none.
 TEST_F(LinkCopyTest, ContainersAsOfTwoPositions_BeginTheCopyAnew) {
   for (const char* name : {"Berlin", "Hamburg", "Munich"}) producer_.AddContainer(name);
   Tell("Mailbox1");
@@ -115,7 +115,7 @@ TEST_F(LinkCopyTest, ContainersAsOfTwoPositions_BeginTheCopyAnew) {
   ExpectWhole({"Berlin", "Hamburg", "Munich", "Mailbox1", "Mailbox2"});
 }
 
-// B15: what was listed before is of a life whose sequence means nothing in the next one.
+// What was listed before is of a life whose sequence means nothing in the next one.
 TEST_F(LinkCopyTest, ANewEpochInItsMiddle_BeginsTheCopyAnew) {
   for (const char* name : {"Mailbox1", "Mailbox2", "Mailbox3"}) Tell(name);
   const std::optional<GetRange> second = Ask(Served(Begin()));
