@@ -258,11 +258,11 @@ int RunUnknown(World& world, Console& console, const Line& line) {
 
 const std::vector<CommandGroup>& AllCommands() {
   static const std::vector<CommandGroup> groups = {
-      StoreCommands(),       EntryCommands(), GroupCommands(),  ListCommands(),
-      InstanceCommands(),    RunCommands(),   ReviewCommands(), FileCommands(),
-      AgentCommands(),       JoinCommands(),  BrokerCommands(), StatusCommands(),
-      BrokerStatsCommands(), LogCommands(),   ResyncCommands(), ConfigCommands(),
-      HelpCommands()};
+      StoreCommands(),    EntryCommands(),       GroupCommands(),  ListCommands(),
+      InstanceCommands(), RunCommands(),         ReviewCommands(), FileCommands(),
+      AgentCommands(),    JoinCommands(),        BrokerCommands(), PolicyCommands(),
+      StatusCommands(),   BrokerStatsCommands(), LogCommands(),    ResyncCommands(),
+      ConfigCommands(),   HelpCommands()};
   return groups;
 }
 

@@ -47,6 +47,7 @@ CommandGroup BrokerStatsCommands();
 CommandGroup LogCommands();
 CommandGroup JoinCommands();
 CommandGroup BrokerCommands();
+CommandGroup PolicyCommands();
 CommandGroup ResyncCommands();
 CommandGroup ConfigCommands();
 CommandGroup HelpCommands();

@@ -118,6 +118,8 @@ std::string NumberKey(std::string_view stream_name) { return TextKey(Table::kNum
 
 std::string RosterKey(std::string_view folded_site) { return TextKey(Table::kRoster, folded_site); }
 std::string SiteKeyKey(const TransportKey& key) { return TextKey(Table::kSiteKey, key.view()); }
+std::string PolicyKey(std::string_view folded_site) { return TextKey(Table::kPolicy, folded_site); }
+std::string UsageKey(std::string_view folded_site) { return TextKey(Table::kUsage, folded_site); }
 std::string LogStateKey(StreamNumber stream) { return Key(Table::kLogState, 4).U32(stream).Take(); }
 std::string LogKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence) {
   return Key(Table::kLog, 20).U32(stream).U64(epoch_counter).U64(sequence).Take();

@@ -41,6 +41,8 @@ enum class Table : char {
   kNumber = 'Y',      // stream name text -> stream number (4)
   kRoster = 'r',      // folded site -> signed roster entry
   kSiteKey = 'k',     // transport key -> folded site
+  kPolicy = 'p',      // folded sending site, or "*" -> what is taken from it
+  kUsage = 'u',       // folded sending site -> changes of its last two hours
   // Of a broker's store only.
   kLogState = 'l',   // stream number -> producer's state and bounds of the log
   kLog = 'g',        // stream number, epoch counter, sequence -> stored batch bytes
@@ -87,6 +89,8 @@ std::string ProgressKey(std::string_view job);
 std::string NumberKey(std::string_view stream_name);
 std::string RosterKey(std::string_view folded_site);
 std::string SiteKeyKey(const TransportKey& key);
+std::string PolicyKey(std::string_view folded_site);
+std::string UsageKey(std::string_view folded_site);
 std::string LogStateKey(StreamNumber stream);
 std::string LogKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence);
 std::string LogIndexKey(StreamNumber stream, std::uint64_t epoch_counter, Sequence sequence);

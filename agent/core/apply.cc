@@ -5,6 +5,7 @@
 #include "agent/core/delete.h"
 #include "agent/core/gate.h"
 #include "agent/core/own_site.h"
+#include "agent/core/policy_meter.h"
 #include "agent/core/review.h"
 #include "agent/core/waiting.h"
 #include "agent/core/wanted.h"
@@ -91,6 +92,7 @@ void ApplyCounts::Add(const ApplyCounts& other) {
   adopted += other.adopted;
   superseded += other.superseded;
   diverged = diverged || other.diverged;
+  if (!other.warning.empty()) warning = other.warning;
 }
 
 Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInput& input,
@@ -113,7 +115,10 @@ Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInp
     }
   }
   next.suspect.reset();
+  PolicyMeter meter(next, {});
   DIRSYNC_TRY(counts, ApplyChanges(transaction, input, batch, digest, next));
+  DIRSYNC_TRY(warning, meter.Judge(transaction, next, counts, input.now, RateRule::kCounted));
+  counts.warning = std::move(warning);
   state = std::move(next);
   return counts;
 }

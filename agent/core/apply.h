@@ -24,6 +24,12 @@ struct ApplyCounts {
   // The sum of what was told differs from the source's at the same sequence although nothing is
   // wanted: a full copy is needed (R24).
   bool diverged = false;
+  // For people, once: the site has come near its limit of objects. Empty: it has not.
+  std::string warning;
+  // Changes that did something, or wait: what a site's rate counts.
+  std::uint64_t changes() const {
+    return added + modified + renamed + deleted + adopted + held + quarantined + wanted;
+  }
   auto operator<=>(const ApplyCounts&) const = default;
   void Add(const ApplyCounts& other);
 };
@@ -51,8 +57,9 @@ struct ApplyInput {
 // touched (R8). An unbound state is bound to the batch's stream. Errors: kSuspect (nothing written;
 // state.suspect is set: store the state), kRefused (the run was rejected), kOwnStream,
 // kWrongStream, kAlreadyApplied (behind the cursor), kEpochChanged (another hash key, or a full
-// copy of a newer epoch is under way), storage errors. After any of them but kSuspect `state` is
-// as before and the transaction must be dropped.
+// copy of a newer epoch is under way), kOverLimit (PolicyMeter::Judge: the site's limits here),
+// storage errors. After any of them but kSuspect `state` is as before and the transaction must be
+// dropped.
 Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInput& input,
                                const Batch& batch, const Digest& digest, ReaderState& state);
 

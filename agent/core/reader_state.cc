@@ -150,6 +150,12 @@ Result<Follows> JudgeWithin(const storage::ReadView& view, const ReaderState& st
 
 }  // namespace
 
+std::uint64_t RowsOf(const ReaderState& state) {
+  std::uint64_t all = 0;
+  for (const auto& [entry_class, rows] : state.rows) all += rows;
+  return all;
+}
+
 std::string EncodeReader(const ReaderState& state) {
   std::string out;
   RowWriter writer(out);

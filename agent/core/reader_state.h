@@ -54,6 +54,8 @@ struct ReaderState {
   auto operator<=>(const ReaderState&) const = default;
 };
 
+// Mirror rows of all classes: what counts as objects of its site.
+std::uint64_t RowsOf(const ReaderState& state);
 std::string EncodeReader(const ReaderState& state);
 Result<ReaderState> DecodeReader(std::string_view row);
 // State of the import with this number; nullopt before its first run.

@@ -163,7 +163,10 @@ Result<> Link::State::LookAround() {
     return Greet();
   }
   for (auto& [name, link] : exports) DIRSYNC_CHECK(PublishWaiting(link));
-  for (auto& [name, link] : imports) DIRSYNC_CHECK(AckCursor(link, false));
+  for (auto& [name, link] : imports) {
+    DIRSYNC_CHECK(LookAtLimits(link));
+    DIRSYNC_CHECK(AckCursor(link, false));
+  }
   looked_at = store.commits();
   return {};
 }
@@ -253,6 +256,7 @@ Result<std::vector<Message>> Link::TakeFull(const std::string& instance) {
                   "take " + Printable(instance) + " whole: no import that reads a broker's stream",
                   "dirsync instance list");
     link->second.copy_wanted = true;
+    link->second.copy_by_person = true;
     link->second.stalled.reset();
     if (state.phase != LinkPhase::kOpen) return {};
     return state.StartCopy(link->second);

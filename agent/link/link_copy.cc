@@ -3,6 +3,7 @@
 // is large, and before anybody else's turn.
 #include <algorithm>
 
+#include "agent/core/policy_meter.h"
 #include "agent/core/review.h"
 #include "agent/link/link_state.h"
 #include "proto/base/text.h"
@@ -32,6 +33,7 @@ Result<> Link::State::StartCopy(ImportLink& link) {
   if (link.copy) return {};
   DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
   if (!reader) return {};
+  if (link.stalled && link.stalled->code == ErrorCode::kOverLimit) link.stalled.reset();
   // Deliveries of this stream end; its log is held for what comes after the copy.
   Say(Unsubscribe{link.stream, false});
   link.copy = std::make_unique<CopyJob>(
@@ -161,8 +163,16 @@ Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
   copy.at = as_of;
   copy.total = range.rows_after;
   copy.apply->At(as_of);
+  return TakeEntries(link, range);
+}
+
+// The whole range into the open step, or nothing of it.
+Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
+  CopyJob& copy = *link.copy;
   DIRSYNC_TRY(step, StepFor(link));
+  const bool alone = step->rows() == 0;
   if (std::exchange(copy.step, step) != step) copy.apply->Begin(*step);
+  PolicyMeter meter(copy.reader, copy.apply->counts());
   for (const Change& change : range.changes) {
     auto taken = copy.apply->Take(change);
     if (taken) continue;
@@ -172,10 +182,26 @@ Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
     DropCopy(link, kPause);
     return {};
   }
+  const RateRule rate = link.copy_by_person ? RateRule::kFree : RateRule::kCounted;
+  const auto judged = meter.Judge(*step, copy.reader, copy.apply->counts(), Now(), rate);
+  if (!judged) steps->Drop();
+  if (!judged && judged.error().code == ErrorCode::kOverLimit) {
+    if (!alone) {
+      // The ranges before it come again, each for itself: what fits is kept.
+      link.range_by_range = true;
+      DropCopy(link, {});
+      return {};
+    }
+    StallOver(link, copy.reader.cursor, judged.error());
+    DropCopy(link, link.ask_at - Now());
+    return {};
+  }
+  if (!judged) return std::unexpected(judged.error());
+  if (!judged->empty()) Tell("nearly-full", link.settings.name, *judged, ErrorCode::kOverLimit);
   copy.done += range.changes.size();
   StoreReader(*step, copy.reader);
   if (range.range.end) return EndCopy(link, range);
-  if (BulkSteps::IsFull(*step)) DIRSYNC_CHECK(SettleCopies());
+  if (link.range_by_range || BulkSteps::IsFull(*step)) DIRSYNC_CHECK(SettleCopies());
   AnswerAskers(link, false, ErrorCode::kAlreadyApplied,
                std::to_string(copy.done) + " of " + std::to_string(copy.total) + " entries");
   return {};
@@ -213,11 +239,14 @@ bool Link::State::IsCopying() const {
 Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
   DIRSYNC_CHECK(SettleCopies());
   CopyJob& copy = *link.copy;
+  const RateRule rate = link.copy_by_person ? RateRule::kFree : RateRule::kOnlyCounted;
   for (bool ended = false; !ended;) {
     storage::Transaction transaction(store.storage());
     copy.apply->Begin(transaction);
+    PolicyMeter meter(copy.reader, copy.apply->counts());
     DIRSYNC_TRY(end, copy.apply->End(copy.rollback));
     ended = end;
+    DIRSYNC_CHECK(meter.Judge(transaction, copy.reader, copy.apply->counts(), Now(), rate));
     StoreReader(transaction, copy.reader);
     DIRSYNC_CHECK(store.Commit(transaction));
   }
@@ -240,6 +269,9 @@ Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
   if (equal) link.sums_equal_at = Now();
   link.copy.reset();
   link.copy_wanted = false;
+  link.copy_by_person = false;
+  link.range_by_range = false;
+  EndOver(link);
   if (!IsCopying()) steps.reset();
   if (settled) {
     AnswerAskers(link, true, equal ? ErrorCode::kAlreadyApplied : ErrorCode::kEpochChanged,

@@ -1,5 +1,6 @@
 // The streams that this site reads: subscribed, verified, judged, applied, acked.
 #include <algorithm>
+#include <utility>
 
 #include "agent/core/review.h"
 #include "agent/core/wanted.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr Duration kAskAgain = std::chrono::seconds(10);
 constexpr Duration kStalledAgain = std::chrono::minutes(5);
+constexpr Duration kRateAgainLeast = std::chrono::seconds(1);
+constexpr Duration kRateAgainMost = std::chrono::hours(2);
 constexpr Duration kWantAgain = std::chrono::seconds(30);
 constexpr Duration kCopyAgain = std::chrono::hours(1);
 
@@ -159,11 +162,11 @@ void Link::State::Stall(ImportLink& link, const Position& at, const Error& error
   link.ask_at = Now() + kStalledAgain;
   const bool news = !link.stalled || link.stalled->message != error.message;
   link.stalled = error;
+  AnswerAskers(link, true, error.code, error.message);
   if (!news) return;
   Say(Nack{link.stream, at, error.code, error.message.substr(0, 1024)});
   Tell(error.code == ErrorCode::kSuspect ? "suspect" : "stopped", link.settings.name, error.message,
        error.code);
-  AnswerAskers(link, true, error.code, error.message);
   if (error.code == ErrorCode::kFork) SayPosition(link);
 }
 
@@ -248,6 +251,10 @@ Result<> Link::State::ApplyNext(ImportLink& link, ReaderState& reader, const Bat
       link.copy_wanted = true;
       return StartCopy(link);
     }
+    if (error.code == ErrorCode::kOverLimit) {
+      StallOver(link, {batch.epoch, batch.sequence, digest}, error);
+      return {};
+    }
     if (error.code == ErrorCode::kSuspect) {
       // That it waits for a person is kept.
       transaction.Rollback();
@@ -264,6 +271,9 @@ Result<> Link::State::ApplyNext(ImportLink& link, ReaderState& reader, const Bat
   const bool equal = reader.sum == batch.sum_after;
   if (equal) link.sums_equal_at = Now();
   link.diverged = counts->diverged;
+  EndOver(link);
+  if (!counts->warning.empty())
+    Tell("nearly-full", link.settings.name, counts->warning, ErrorCode::kOverLimit);
   if (counts->held > 0)
     Tell("held", link.settings.name, std::to_string(counts->held) + " deletes held",
          ErrorCode::kRefused);
@@ -307,11 +317,44 @@ Result<> Link::State::AckCursor(ImportLink& link, bool again) {
   return {};
 }
 
+// A limit of its site here: nothing of the batch or range is applied, and it comes again, when the
+// rate says, or now and then, or once a person has changed the limits. It is told once.
+void Link::State::StallOver(ImportLink& link, const Position& at, const Error& error) {
+  Error told = error;
+  told.message += "; " + error.hint;
+  auto limits = LimitsOf(store.storage(), link.stream.site);
+  if (limits) link.over = *limits;
+  if (std::exchange(link.over_told, told.message) == told.message) {
+    // No news, so no NACK that would end the deliveries.
+    link.stalled = told;
+    Say(Unsubscribe{link.stream, false});
+  }
+  Stall(link, at, told);
+  if (error.again != Instant{})
+    link.ask_at = std::clamp(error.again, Now() + kRateAgainLeast, Now() + kRateAgainMost);
+}
+
+void Link::State::EndOver(ImportLink& link) {
+  link.over.reset();
+  link.over_told.clear();
+}
+
+// After every commit: `sites policy` may have been one of them.
+Result<> Link::State::LookAtLimits(ImportLink& link) {
+  if (!link.over) return {};
+  DIRSYNC_TRY(limits, LimitsOf(store.storage(), link.stream.site));
+  if (limits == *link.over) return {};
+  EndOver(link);
+  link.stalled.reset();
+  link.ask_at = Now();
+  return LookAgain(link);
+}
+
 // What waits for time to pass, or for a person.
 Result<> Link::State::LookAgain(ImportLink& link) {
   const Instant now = Now();
   if (link.copy || link.copy_wanted) {
-    if (!link.copy) return StartCopy(link);
+    if (!link.copy) return link.ask_at > now ? Result<>() : StartCopy(link);
     if (link.copy->ask_at <= now) AskRange(link);
     return {};
   }

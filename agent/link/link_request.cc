@@ -141,6 +141,8 @@ Result<> Link::State::RunRequest(const AdminRequest& request, const RosterEntry&
   link->askers.push_back(reply);
   link->stalled.reset();
   link->copy_wanted = true;
+  // A site cannot free itself of the limits that it has here.
+  if (FoldName(signer.site) != FoldName(stream->site)) link->copy_by_person = true;
   return StartCopy(*link);
 }
 

@@ -14,6 +14,7 @@
 #include "agent/core/instance.h"
 #include "agent/core/producer_state.h"
 #include "agent/core/reader_state.h"
+#include "agent/core/site_policy.h"
 #include "agent/link/link.h"
 #include "agent/service/bulk_steps.h"
 #include "proto/model/mail_domains.h"
@@ -74,9 +75,14 @@ struct ImportLink {
   Instant wants_at{};       // ask again then
   std::unique_ptr<CopyJob> copy;
   bool copy_wanted = false;
-  Instant copied_at{};  // end of the last one
+  Instant copied_at{};          // end of the last one
+  bool copy_by_person = false;  // somebody who is no part of the stream's site asked for it
+  bool range_by_range = false;  // a limit was met: each range has a commit of its own
   std::optional<Error> stalled;
   Epoch stalled_in;  // of the log then
+  // Stopped by one of these limits, and what was said of it: once they are others, it goes on.
+  std::optional<SiteLimits> over;
+  std::string over_told;
   bool diverged = false;
   std::uint64_t applied = 0;
   Instant sums_equal_at{};
@@ -138,6 +144,9 @@ struct Link::State {
   void Stall(ImportLink& link, const Position& at, const Error& error);
   void SayPosition(const ImportLink& link);
   Result<> LookAgain(ImportLink& link);
+  void StallOver(ImportLink& link, const Position& at, const Error& error);
+  static void EndOver(ImportLink& link);
+  Result<> LookAtLimits(ImportLink& link);
 
   // link_copy.cc
   Result<> StartCopy(ImportLink& link);
@@ -145,6 +154,7 @@ struct Link::State {
   Result<> TakeRange(const dirsync::Range& range);
   Result<> ApplyPending(ImportLink& link);
   Result<> ApplyRange(ImportLink& link, const Batch& range);
+  Result<> TakeEntries(ImportLink& link, const Batch& range);
   Result<> EndCopy(ImportLink& link, const Batch& range);
   void DropCopy(ImportLink& link, Duration wait);
   Result<storage::Transaction*> StepFor(ImportLink& link);

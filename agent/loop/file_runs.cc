@@ -12,6 +12,10 @@
 namespace dirsync {
 namespace {
 
+// A file over a limit is read whole each time.
+constexpr Duration kOverAgain = std::chrono::minutes(5);
+constexpr Duration kOverAgainLeast = std::chrono::seconds(1);
+
 // Nothing of the file's own making: it is tried again, whatever its state.
 bool IsOfTheMachine(ErrorCode code) {
   return code == ErrorCode::kDiskFull || code == ErrorCode::kIo ||
@@ -19,9 +23,10 @@ bool IsOfTheMachine(ErrorCode code) {
          code == ErrorCode::kNotFound;
 }
 
-// It fits once its stream has moved, or a person has decided.
+// It fits once its stream has moved, a person has decided, or an hour has passed.
 bool Waits(ErrorCode code) {
-  return code == ErrorCode::kGap || code == ErrorCode::kEpochChanged || code == ErrorCode::kSuspect;
+  return code == ErrorCode::kGap || code == ErrorCode::kEpochChanged ||
+         code == ErrorCode::kSuspect || code == ErrorCode::kOverLimit;
 }
 
 std::string_view LastPart(std::string_view path) {
@@ -56,6 +61,10 @@ Result<std::optional<ReaderState>> ReaderOf(Store& store, const InstanceSettings
   DIRSYNC_TRY(number, FindNumber(store.storage(), "import/" + FoldName(instance.name)));
   if (!number) return std::nullopt;
   return LoadReader(store.storage(), *number);
+}
+
+Position CursorOf(const std::optional<ReaderState>& reader) {
+  return reader ? reader->cursor : Position{};
 }
 
 std::string Changes(const ApplyCounts& counts) {
@@ -106,7 +115,7 @@ Result<bool> FileRuns::ImportOnce(Clock::time_point now) {
   DIRSYNC_TRY(waiting, in_->ListWaiting(now));
   if (!waiting.empty()) DIRSYNC_CHECK(store_.Settle());
   std::vector<Candidate> candidates;
-  std::map<std::string, Position> early;
+  std::map<std::string, Early> early;
   for (const ExchangeFolder::Waiting& file : waiting) {
     if (const auto known = early_.find(file.path); known != early_.end()) early.insert(*known);
     DIRSYNC_TRY(candidate, Look(file));
@@ -190,13 +199,37 @@ FileRuns::Outcome FileRuns::Try(const Candidate& candidate) {
   if (instance->paused) return {Fate::kWaits, std::nullopt};
   const auto reader = ReaderOf(store_, *instance);
   if (!reader) return {Fate::kRefused, reader.error()};
-  const Position cursor = *reader ? (*reader)->cursor : Position{};
-  if (const auto early = early_.find(candidate.file.path);
-      early != early_.end() && early->second == cursor && !((*reader) && (*reader)->suspect))
-    return {Fate::kWaits, std::nullopt};
+  const auto may_fit = MayFitNow(candidate, *reader);
+  if (!may_fit) return {Fate::kRefused, may_fit.error()};
+  if (!*may_fit) return {Fate::kWaits, std::nullopt};
   Outcome outcome = Run(*instance, candidate);
-  if (outcome.fate == Fate::kWaits) early_[candidate.file.path] = cursor;
+  if (outcome.fate == Fate::kWaits) Remember(candidate, *reader, outcome);
   return outcome;
+}
+
+// Whether anything has changed since the file did not fit.
+Result<bool> FileRuns::MayFitNow(const Candidate& candidate,
+                                 const std::optional<ReaderState>& reader) {
+  const auto found = early_.find(candidate.file.path);
+  if (found == early_.end()) return true;
+  const Early& early = found->second;
+  if (early.cursor != CursorOf(reader) || (reader && reader->suspect)) return true;
+  if (early.again == Instant{}) return false;
+  if (early.again <= store_.world().Now()) return true;
+  DIRSYNC_TRY(limits, LimitsOf(store_.storage(), candidate.header.stream.site));
+  return limits != early.limits;
+}
+
+void FileRuns::Remember(const Candidate& candidate, const std::optional<ReaderState>& reader,
+                        const Outcome& outcome) {
+  Early& early = early_[candidate.file.path];
+  early = {CursorOf(reader), {}, {}};
+  if (!outcome.error || outcome.error->code != ErrorCode::kOverLimit) return;
+  if (const auto limits = LimitsOf(store_.storage(), candidate.header.stream.site))
+    early.limits = *limits;
+  const Instant now = store_.world().Now();
+  const Instant again = outcome.error->again;
+  early.again = again == Instant{} ? now + kOverAgain : std::max(again, now + kOverAgainLeast);
 }
 
 FileRuns::Outcome FileRuns::Run(const InstanceSettings& instance, const Candidate& candidate) {
@@ -208,6 +241,7 @@ FileRuns::Outcome FileRuns::Run(const InstanceSettings& instance, const Candidat
   auto report = RunImport(store_, request);
   if (!report) {
     Error error = report.error();
+    if (error.code == ErrorCode::kOverLimit) error.message += "; " + error.hint;
     if (Waits(error.code)) return {Fate::kWaits, std::move(error)};
     return {Fate::kRefused, std::move(error)};
   }

@@ -10,6 +10,7 @@
 
 #include "agent/core/instance.h"
 #include "agent/core/reader_state.h"
+#include "agent/core/site_policy.h"
 #include "agent/file/sync_file.h"
 #include "agent/link/link.h"
 #include "agent/loop/exchange_folder.h"
@@ -50,6 +51,12 @@ class FileRuns {
     bool ours = false;
     FileHeader header;
   };
+  // Where its stream stood; for one over a limit also what that was, and when it is tried again.
+  struct Early {
+    Position cursor;
+    SiteLimits limits;
+    Instant again{};
+  };
   FileRuns(Store& store, std::string out, std::function<void(LinkEvent)> tell)
       : store_(store), out_(std::move(out)), tell_(std::move(tell)) {}
 
@@ -57,6 +64,9 @@ class FileRuns {
   Result<std::optional<Candidate>> Look(const ExchangeFolder::Waiting& file);
   Result<InstanceSettings> InstanceFor(const Candidate& candidate);
   Outcome Try(const Candidate& candidate);
+  Result<bool> MayFitNow(const Candidate& candidate, const std::optional<ReaderState>& reader);
+  void Remember(const Candidate& candidate, const std::optional<ReaderState>& reader,
+                const Outcome& outcome);
   Outcome Run(const InstanceSettings& instance, const Candidate& candidate);
   Result<bool> Settle(const Candidate& candidate, const Outcome& outcome);
   void ExportOne(InstanceSettings instance);
@@ -66,8 +76,8 @@ class FileRuns {
   std::string out_;
   std::function<void(LinkEvent)> tell_;
   std::unique_ptr<ExchangeFolder> in_;
-  // Where its stream stood when a file came too early, by path: nothing changes until it moves.
-  std::map<std::string, Position> early_;
+  // How things stood when a file did not fit, by path: nothing changes until they are others.
+  std::map<std::string, Early> early_;
   std::map<std::string, std::string> told_;  // last error told, by instance or path
 };
 

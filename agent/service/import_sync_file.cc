@@ -1,6 +1,7 @@
 // One of our own files, from proof to cursor.
 #include <algorithm>
 
+#include "agent/core/policy_meter.h"
 #include "agent/file/sync_file_reader.h"
 #include "agent/service/import_run.h"
 #include "agent/service/ride_along.h"
@@ -30,6 +31,9 @@ class SyncFileImport {
   Result<> JudgeFull(bool* rollback);
   Result<> ApplyFull();
   Result<> TakeAll(FullApply& apply);
+  Result<> EndFull(FullApply& apply, bool rollback);
+  Result<> JudgeStep(PolicyMeter& meter, const ReaderState& state, const ApplyCounts& counts,
+                     RateRule rate);
   Result<> ApplyAdhocFile();
   Result<> Gap(Sequence sequence) const;
   Result<> Fork(const std::string& what);
@@ -237,6 +241,7 @@ Result<> SyncFileImport::ApplyOneBatch(SyncFileRecords& records, SyncFileRecords
     return std::unexpected(counts.error());
   }
   run_.report.counts.Add(*counts);
+  if (!counts->warning.empty()) run_.report.notes.push_back(counts->warning);
   run_.report.sums_equal = run_.state.sum == batch.sum_after;
   return run_.Commit();
 }
@@ -276,19 +281,42 @@ Result<> SyncFileImport::JudgeFull(bool* rollback) {
   return {};
 }
 
+// What is in the transaction, before it is committed.
+Result<> SyncFileImport::JudgeStep(PolicyMeter& meter, const ReaderState& state,
+                                   const ApplyCounts& counts, RateRule rate) {
+  DIRSYNC_TRY(warning, meter.Judge(run_.Begin(), state, counts, run_.input.now, rate));
+  if (!warning.empty()) run_.report.notes.push_back(std::move(warning));
+  return {};
+}
+
 Result<> SyncFileImport::TakeAll(FullApply& apply) {
   SyncFileRecords records(source_, file_);
   SyncFileRecords::Record record;
   std::uint64_t done = 0;
+  PolicyMeter meter(run_.state, apply.counts());
   apply.Begin(run_.Begin());
   for (;;) {
     DIRSYNC_TRY(more, records.Next(record));
-    if (!more) return {};
+    if (!more) return JudgeStep(meter, run_.state, apply.counts(), RateRule::kCounted);
     DIRSYNC_CHECK(apply.Take(record.change));
     Report(++done, file_.trailer.records);
+    if (!BulkSteps::IsFull(run_.Begin())) continue;
+    DIRSYNC_CHECK(JudgeStep(meter, run_.state, apply.counts(), RateRule::kCounted));
     DIRSYNC_TRY(committed, run_.CommitStep());
     if (committed) apply.Begin(run_.Begin());
   }
+}
+
+Result<> SyncFileImport::EndFull(FullApply& apply, bool rollback) {
+  PolicyMeter meter(run_.state, apply.counts());
+  for (bool ended = false; !ended;) {
+    apply.Begin(run_.Begin());
+    DIRSYNC_TRY(end, apply.End(rollback));
+    ended = end;
+    DIRSYNC_CHECK(JudgeStep(meter, run_.state, apply.counts(), RateRule::kOnlyCounted));
+    if (!ended) DIRSYNC_CHECK(run_.Commit());
+  }
+  return {};
 }
 
 Result<> SyncFileImport::ApplyFull() {
@@ -303,12 +331,7 @@ Result<> SyncFileImport::ApplyFull() {
     DIRSYNC_CHECK(RememberDigest(run_.Begin(), run_.state.number, file_.header.as_of));
   } else {
     DIRSYNC_CHECK(TakeAll(apply));
-    for (bool ended = false; !ended;) {
-      apply.Begin(run_.Begin());
-      DIRSYNC_TRY(end, apply.End(rollback));
-      ended = end;
-      if (!ended) DIRSYNC_CHECK(run_.Commit());
-    }
+    DIRSYNC_CHECK(EndFull(apply, rollback));
     run_.report.counts.Add(apply.counts());
   }
   run_.state.hold_all_deletes = false;
@@ -335,16 +358,21 @@ Result<> SyncFileImport::ApplyAdhocFile() {
   adhoc.terms = file_.header.terms;
   SyncFileRecords records(source_, file_);
   SyncFileRecords::Record record;
+  ApplyCounts all;
+  PolicyMeter meter(adhoc, all);
   for (std::uint64_t done = 0;; ++done) {
     DIRSYNC_TRY(more, records.Next(record));
     if (!more) break;
     DIRSYNC_TRY(counts, ApplyAdhoc(run_.Begin(), run_.input, site, record.change, adhoc));
     run_.report.counts.Add(counts);
+    all.Add(counts);
     Report(done, file_.trailer.records);
     if (!BulkSteps::IsFull(run_.Begin())) continue;
+    DIRSYNC_CHECK(JudgeStep(meter, adhoc, all, RateRule::kCounted));
     StoreReader(run_.Begin(), adhoc);
     DIRSYNC_CHECK(run_.Commit());
   }
+  DIRSYNC_CHECK(JudgeStep(meter, adhoc, all, RateRule::kCounted));
   StoreReader(run_.Begin(), adhoc);
   return run_.Commit();
 }

@@ -234,6 +234,8 @@ Ruling CatchingUp(const LinkFacts& facts, const LinkThresholds& thresholds) {
       verdict.command = "dirsync broker readers";
       verdict.at = kBroker;
     }
+    if (end->report->problem == ErrorCode::kOverLimit)
+      verdict.command = "dirsync sites policy " + ShellWord(facts.producer.site);
     return verdict;
   }
   if (facts.refused == SubscribeOutcome::kTruncated)
@@ -287,6 +289,7 @@ std::optional<LinkState> StateOfProblem(ErrorCode code) {
       return LinkState::kOffline;
     case ErrorCode::kGap:
     case ErrorCode::kLogTruncated:
+    case ErrorCode::kOverLimit:
       return LinkState::kCatchingUp;
     default:
       break;

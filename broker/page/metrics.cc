@@ -39,6 +39,7 @@ struct ReaderTotals {
   bool connected = false;
   std::uint64_t links = 0, lag_batches = 0, lag_bytes = 0, in_flight = 0, credit = 0;
   std::uint64_t held = 0, quarantined = 0, diverged = 0, suspect = 0, resyncing = 0, refused = 0;
+  std::uint64_t over_limit = 0;
   Instant oldest_unacked{}, oldest_canary{}, last_ack{};
 };
 
@@ -93,6 +94,7 @@ void AddReader(ReaderTotals& totals, const ReaderStats& reader, const LinkView& 
   if (!reader.report) return;
   totals.diverged += reader.report->diverged ? 1 : 0;
   totals.suspect += reader.report->suspect ? 1 : 0;
+  totals.over_limit += reader.report->problem == ErrorCode::kOverLimit ? 1 : 0;
   if (!reader.report->paused) TakeEarlier(totals.oldest_canary, reader.report->canary_at);
 }
 
@@ -281,6 +283,8 @@ constexpr ReaderFamily kReaderGauges[] = {
      [](R t) { return t.diverged; }},
     {"reader_links_suspect", "Of them, stopped before a suspect run.",
      [](R t) { return t.suspect; }},
+    {"reader_links_over_limit", "Of them, stopped by a limit that the reader has set for the site.",
+     [](R t) { return t.over_limit; }},
     {"reader_links_resyncing", "Of them, with a full copy under way.",
      [](R t) { return t.resyncing; }},
     {"reader_lag_batches", "Batches not acked, over all its streams.",

@@ -28,7 +28,7 @@ _dirsync() {
     keys) choices='show renew ' ;;
     organization) choices='init ' ;;
     broker) choices='run invite stats streams readers ' ;;
-    sites) choices='pending list approve refuse revoke remove add ' ;;
+    sites) choices='pending list approve refuse revoke remove add policy ' ;;
     log) choices='verify peek ' ;;
     resync) choices='plan run status ' ;;
     config) choices='show check ' ;;
@@ -89,6 +89,7 @@ _dirsync() {
     'sites revoke') choices='--organization-key --store --json --dry-run --yes --help' ;;
     'sites remove') choices='--organization-key --contacts --store --json --dry-run --yes --help' ;;
     'sites add') choices='--organization-key --public-key --transport-key --domain --server --admin --store --json --dry-run --yes --help' ;;
+    'sites policy') choices='--max-objects --max-changes-per-hour --reset --store --json --dry-run --yes --help' ;;
     status | 'status '*) choices='--watch --store --json --yes --help' ;;
     check | 'check '*) choices='--format --late-warning --late-critical --offline-warning --offline-critical --store --json --yes --help' ;;
     events | 'events '*) choices='--after --store --json --yes --help' ;;

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "proto/base/time.h"
+
 namespace dirsync {
 
 // Codes say what the caller does next; the rows are in error_codes.def.
@@ -46,6 +48,7 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
   std::string hint;
+  Instant again{};  // when the same may be tried again with success; zero: nobody knows
 
   // "message (CODE)\n  hint" without colours.
   std::string ToString() const;

@@ -62,6 +62,12 @@ inline constexpr std::int64_t kSettleSeconds = 5;   // unchanged so long: writte
 inline constexpr std::uint64_t kDeletesAlways = 20;   // per stream, class and 24 hours
 inline constexpr std::uint64_t kDeletesPercent = 10;  // of the rows, likewise
 inline constexpr std::int64_t kGateWindowSeconds = 24 * 3600;
+// What one site may do here, unless `sites policy` says otherwise: the first load of a large site
+// passes, and its repeat in the same hour; an endless flood does not.
+inline constexpr std::uint64_t kSiteObjects = 2'000'000;         // mirror rows, of all its streams
+inline constexpr std::uint64_t kSiteChangesPerHour = 5'000'000;  // applied
+inline constexpr std::uint64_t kSiteLimitMost = 1'000'000'000'000;  // that a person can set
+inline constexpr std::uint64_t kSiteWarnPercent = 80;               // of the objects
 inline constexpr std::int64_t kTombstoneSeconds = 30 * 24 * 3600;
 
 // Storage.
@@ -119,6 +125,7 @@ static_assert(kPartBytes <= kMessageHeaderBytes / 2, "a part and its rest fit a 
 static_assert(kDnBytes > (kContainerDepth + 4) * (2 * kNameBytes + 8), "every DN fits");
 static_assert(kEntryBytes + kDnBytes < kChangeBytes);
 static_assert(kBatchBytes < kRunBytes);
+static_assert(kSiteChangesPerHour >= 2 * kSiteObjects, "a first load passes, and its repeat");
 static_assert(kValueBytes < kLineBytes / 4, "a value, escaped, fits a line");
 
 }  // namespace dirsync::limits

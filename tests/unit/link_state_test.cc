@@ -165,6 +165,18 @@ TEST(LinkState, AProblemOfTheProducer_IsSaidToo) {
   EXPECT_EQ(ViewOf(stats).severity, Severity::kWarning);
 }
 
+TEST(LinkState, AStreamOverALimitIsLookedAtWhereTheLimitIs) {
+  BrokerStats stats = Pair();
+  ReaderOf(stats).report->problem = ErrorCode::kOverLimit;
+  ReaderOf(stats).report->problem_text = "Site1 has 9 objects";
+  const LinkView view = ViewOf(stats);
+  EXPECT_EQ(view.state, LinkState::kCatchingUp);
+  EXPECT_EQ(view.severity, Severity::kWarning);
+  EXPECT_EQ(view.command, "dirsync sites policy Site1");
+  EXPECT_EQ(view.at, "Site2");
+  EXPECT_NE(view.reason.find("OVER_LIMIT: Site1 has 9 objects"), std::string::npos);
+}
+
 TEST(LinkState, ASuspectRunIsDecidedByItsInstance) {
   BrokerStats stats = Pair();
   ReaderOf(stats).report->suspect = true;
