@@ -1,6 +1,7 @@
 #include "agent/core/apply.h"
 #include "agent/core/apply_context.h"
 #include "agent/core/container_ranks.h"
+#include "agent/core/entry_content.h"
 #include "agent/core/landing.h"
 #include "agent/core/mirror_slot.h"
 #include "agent/core/own_site.h"
@@ -60,7 +61,8 @@ Result<ApplyCounts> ApplyAdhoc(storage::Transaction& transaction, const ApplyInp
   DIRSYNC_CHECK(FindSlot(context, whole, slot));
   context.version = NextVersion(slot, input.now);
   ToldState told = StateOf(next.terms.hash_key, whole);
-  if (slot.exists && slot.row.status == MirrorStatus::kApplied && slot.row.told == told) {
+  if (slot.exists && slot.row.status == MirrorStatus::kApplied && slot.row.told == told &&
+      KeepsOutRight(context, slot.row)) {
     DIRSYNC_TRY(held, HeldEntry(context, whole.id, slot.row));
     if (held) {
       counts.unchanged = 1;

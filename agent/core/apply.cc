@@ -66,6 +66,7 @@ Result<ApplyCounts> ApplyChanges(storage::Transaction& transaction, const ApplyI
   ApplyContext context(transaction, input, std::move(source), state, counts);
   DIRSYNC_CHECK(context.Open());
   context.version = {batch.epoch.counter, batch.sequence};
+  if (!HasRows(state)) state.taken = context.taken;
   DeleteMeter meter(batch.run);
   ChangeApply apply(context, meter);
   for (const Change& change : batch.changes) DIRSYNC_CHECK(apply.Apply(change));

@@ -44,6 +44,9 @@ Result<> ApplyContext::Open() {
   any_alias = alias;
   any_wanted = wanted;
   any_quarantine = quarantine;
+  if (state.source == SourceKind::kForeign) return {};
+  DIRSYNC_TRY(limits, LimitsOf(transaction, source.site));
+  taken = std::move(limits.attributes);
   return {};
 }
 

@@ -43,6 +43,8 @@ struct ApplyContext {
   void PutOwner(const EntryId& local);
   // Removes the rows of all owners: the entry is gone.
   Result<> EraseOwners(const EntryId& local);
+  // Whether this site takes the attribute of the source.
+  bool Takes(std::string_view attribute) const { return IsTaken(taken, attribute); }
   Reference OriginOf(const EntryId& id) const { return {source.site, id}; }
   // DN of an entry here, for people; its id when it has none.
   std::string NameOf(const Entry& entry) const;
@@ -60,6 +62,8 @@ struct ApplyContext {
   bool any_alias = true;
   bool any_wanted = true;
   bool any_quarantine = true;
+  // What this site takes of the source, as of Open(); all of a foreign one.
+  AttributeList taken = {"*"};
   // Entries are taken from an ad-hoc file: they are owned by no stream (R15).
   bool adhoc = false;
 

@@ -1,5 +1,6 @@
 #include "agent/core/change_apply.h"
 
+#include "agent/core/entry_content.h"
 #include "agent/core/told.h"
 #include "agent/core/upsert.h"
 
@@ -53,7 +54,8 @@ Result<> ChangeApply::Upsert(const Change& change) {
   ToldState told = StateOf(context_.source.hash_key, change);
   DIRSYNC_TRY(wanted, context_.IsWanted(change.id));
   const bool repeated = !change.wanted && !wanted && slot_.exists &&
-                        slot_.row.status == MirrorStatus::kApplied && slot_.row.told == told;
+                        slot_.row.status == MirrorStatus::kApplied && slot_.row.told == told &&
+                        KeepsOutRight(context_, slot_.row);
   if (!repeated) return ApplyWhole(context_, slot_, change, std::move(told));
   slot_.row.version = context_.version;
   slot_.row.time = context_.input.now;

@@ -35,10 +35,19 @@ void WriteStamp(const ApplyContext& context, const Change& change, Entry& entry)
   entry.attributes.Set(attribute::kImportedFrom, {context.source.imported_from});
 }
 
+// What the source tells of a display name, as far as this site takes it.
+std::string_view ToldDisplayName(const ApplyContext& context, const Change& change) {
+  if (!context.Takes(attribute::kDisplayName)) return {};
+  for (const AttributeChange& attribute : change.attributes)
+    if (attribute.name == attribute::kDisplayName && !attribute.values.empty())
+      return attribute.values.front();
+  return {};
+}
+
 // Where the change's attributes come in order onto an empty list, nothing is searched.
-void WriteAttributes(const Change& change, Entry& entry) {
+void WriteAttributes(const ApplyContext& context, const Change& change, Entry& entry) {
   for (const AttributeChange& attribute : change.attributes) {
-    if (!IsToldAttribute(attribute.name)) continue;
+    if (!IsToldAttribute(attribute.name) || !context.Takes(attribute.name)) continue;
     const bool last =
         entry.attributes.empty() || std::prev(entry.attributes.end())->name < attribute.name;
     if (!last) {
@@ -110,33 +119,71 @@ void WriteWhole(const ApplyContext& context, const Change& whole, const MirrorRo
                 Entry& entry) {
   if (row != nullptr) {
     for (const AttributeHash& told : row->told.attributes)
-      if (IsToldAttribute(told.name)) entry.attributes.Erase(told.name);
+      if (IsToldAttribute(told.name) && !std::ranges::binary_search(row->kept_out, told.name))
+        entry.attributes.Erase(told.name);
     for (const std::string& name : row->stale)
       if (IsToldAttribute(name)) entry.attributes.Erase(name);
   }
-  WriteAttributes(whole, entry);
-  std::string_view display_name;
-  for (const AttributeChange& attribute : whole.attributes)
-    if (attribute.name == attribute::kDisplayName && !attribute.values.empty())
-      display_name = attribute.values.front();
-  WriteDisplayName(context, whole, display_name, entry);
+  WriteAttributes(context, whole, entry);
+  WriteDisplayName(context, whole, ToldDisplayName(context, whole), entry);
   WriteStamp(context, whole, entry);
 }
 
-void WritePart(const ApplyContext& context, const Change& part, Entry& entry) {
-  WriteAttributes(part, entry);
+void WritePart(const ApplyContext& context, const Change& part, const MirrorRow& row,
+               Entry& entry) {
+  for (const AttributeChange& attribute : part.attributes)
+    if (!context.Takes(attribute.name) && HoldsTold(row, attribute.name))
+      entry.attributes.Erase(attribute.name);
+  WriteAttributes(context, part, entry);
   const std::string& format = context.input.settings.display_name_format;
-  const auto told = std::find_if(
-      part.attributes.begin(), part.attributes.end(),
-      [](const AttributeChange& attribute) { return attribute.name == attribute::kDisplayName; });
+  const bool taken = context.Takes(attribute::kDisplayName);
+  const bool told = std::ranges::any_of(part.attributes, [](const AttributeChange& attribute) {
+    return attribute.name == attribute::kDisplayName;
+  });
   const bool renamed = part.kind == ChangeKind::kRename;
-  if (told != part.attributes.end()) {
-    const std::string value = told->values.empty() ? std::string() : told->values.front();
-    WriteDisplayName(context, part, value, entry);
-  } else if (renamed && format.find("%d") == std::string::npos) {
+  if (told && taken) {
+    WriteDisplayName(context, part, ToldDisplayName(context, part), entry);
+  } else if (renamed && (!taken || format.find("%d") == std::string::npos)) {
     WriteDisplayName(context, part, {}, entry);
   }
   WriteStamp(context, part, entry);
+}
+
+bool HoldsTold(const MirrorRow& row, std::string_view attribute) {
+  if (!IsToldAttribute(attribute)) return false;
+  const auto told =
+      std::ranges::lower_bound(row.told.attributes, attribute, {}, &AttributeHash::name);
+  if (told == row.told.attributes.end() || told->name != attribute) return false;
+  return !std::ranges::binary_search(row.kept_out, attribute);
+}
+
+bool KeepsOutRight(const ApplyContext& context, const MirrorRow& row) {
+  if (row.kept_out.empty() && TakesAll(context.taken)) return true;
+  auto kept = row.kept_out.begin();
+  for (const AttributeHash& told : row.told.attributes) {
+    const bool keeps = kept != row.kept_out.end() && *kept == told.name;
+    const bool should = IsToldAttribute(told.name) && !context.Takes(told.name);
+    if (keeps != should) return false;
+    if (keeps) ++kept;
+  }
+  return true;
+}
+
+std::vector<std::string> KeptOutAfter(const ApplyContext& context, const Change& change,
+                                      const ToldState& told,
+                                      const std::vector<std::string>& before) {
+  if (before.empty() && TakesAll(context.taken)) return {};
+  const bool whole = change.kind == ChangeKind::kAdd || change.wanted;
+  std::vector<std::string> names;
+  for (const AttributeHash& of : told.attributes) {
+    if (!IsToldAttribute(of.name)) continue;
+    const bool named = whole || std::ranges::any_of(change.attributes, [&](const auto& attribute) {
+                         return attribute.name == of.name;
+                       });
+    const bool kept = named ? !context.Takes(of.name) : std::ranges::binary_search(before, of.name);
+    if (kept) names.push_back(of.name);
+  }
+  return names;
 }
 
 }  // namespace dirsync

@@ -33,10 +33,20 @@ inline constexpr std::size_t kSuffixDigits[] = {6, 8, 12, 32};
 bool IsNameFor(std::string_view held, std::string_view name, const EntryId& id);
 
 // Puts the change's attributes, target address, display name and stamp into `entry`. Those told
-// before, as its row knows, that a whole change no longer has are cleared.
+// before, as its row knows, that a whole change no longer has are cleared. What this site does not
+// take stays as it stood before the source told it, and what came of it before is cleared.
 void WriteWhole(const ApplyContext& context, const Change& whole, const MirrorRow* row,
                 Entry& entry);
 // The same for a kModify or kRename, whose attributes are all kSet.
-void WritePart(const ApplyContext& context, const Change& part, Entry& entry);
+void WritePart(const ApplyContext& context, const Change& part, const MirrorRow& row, Entry& entry);
+
+// Whether the entry of the row has the attribute as it was told: it was, and is not kept out.
+bool HoldsTold(const MirrorRow& row, std::string_view attribute);
+// Whether the names that an applied row keeps out are those that this site does not take now.
+bool KeepsOutRight(const ApplyContext& context, const MirrorRow& row);
+// Names to keep in the row once `change` has landed and told `told`; `before`: those of the row.
+std::vector<std::string> KeptOutAfter(const ApplyContext& context, const Change& change,
+                                      const ToldState& told,
+                                      const std::vector<std::string>& before);
 
 }  // namespace dirsync

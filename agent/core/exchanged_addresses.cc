@@ -109,6 +109,7 @@ Result<bool> TryTogether(ApplyContext& context, std::vector<Waiting>& waiting) {
   storage::Transaction nested(context.transaction);
   ApplyContext trial(nested, input, context.source, state, counts);
   trial.version = context.version;
+  trial.taken = context.taken;
   DIRSYNC_CHECK(LandAll(trial, waiting));
   const bool all = std::ranges::all_of(waiting, &Waiting::landed);
   if (!all) {

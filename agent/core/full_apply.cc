@@ -5,6 +5,7 @@
 #include "agent/core/apply.h"
 #include "agent/core/apply_context.h"
 #include "agent/core/container_ranks.h"
+#include "agent/core/entry_content.h"
 #include "agent/core/mirror_place.h"
 #include "agent/core/mirror_slot.h"
 #include "agent/core/own_site.h"
@@ -67,6 +68,8 @@ Result<> FullApply::State::Open() {
   context.emplace(*transaction, input, std::move(source), reader, counts);
   DIRSYNC_CHECK(context->Open());
   context->version = {at.epoch.counter, at.sequence};
+  FullJob& job = *reader.full;
+  if (!job.ending && job.rank == 0) job.taken = context->taken;
   if (!mirrored.loaded()) DIRSYNC_CHECK(mirrored.Load(*transaction, reader.number));
   if (reader.full->ending) return {};
   std::string from = MirrorKey(reader.number, reader.full->rank, reader.full->after);
@@ -144,6 +147,7 @@ Result<bool> FullApply::State::FindRow(const MirrorPlace& place) {
 Result<bool> FullApply::State::TakeUnchanged(const Change& whole) {
   if (slot.row.status != MirrorStatus::kApplied) return false;
   if (!IsStateOf(terms.hash_key, whole, slot.row.told)) return false;
+  if (!KeepsOutRight(*context, slot.row)) return false;
   DIRSYNC_TRY(wanted, context->IsWanted(whole.id));
   if (wanted) return false;
   if (slot.row.absent) {
@@ -229,6 +233,7 @@ Result<> FullApply::State::Finish() {
   reader.terms = terms;
   reader.cursor = as_of;
   reader.settled = reader.full->highest;
+  reader.taken = reader.full->taken;
   reader.full.reset();
   // Runs of before are answered by this copy.
   reader.suspect.reset();

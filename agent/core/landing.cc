@@ -223,7 +223,7 @@ Result<Landing> LandPart(ApplyContext& context, const Change& change, const Mirr
                          const Entry& current) {
   Entry next = current;
   next.entry_class = LocalClassOf(change.entry_class);
-  WritePart(context, change, next);
+  WritePart(context, change, row, next);
   Landing landing;
   landing.joined = row.joined;
   landing.effect = LandingEffect::kModified;

@@ -8,6 +8,7 @@ namespace dirsync {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kKeepingOut = 2;  // with names that are kept out behind all the rest
 constexpr std::uint8_t kRenamedFlag = 1;
 constexpr std::uint8_t kAbsentFlag = 2;
 constexpr std::uint64_t kNamed = 0;  // in place of an attribute's number: its name follows
@@ -18,6 +19,17 @@ std::unexpected<Error> Corrupt(std::string_view cause) {
   return Fail(ErrorCode::kCorrupt, "read mirror row: " + std::string(cause));
 }
 
+void PutName(RowWriter& writer, std::string_view name) {
+  const std::uint8_t number = AttributeNumber(name);
+  writer.Varint(number);
+  if (number == kNamed) writer.Bytes(name);
+}
+
+std::string_view TakeName(RowReader& reader) {
+  const std::uint64_t number = reader.Varint();
+  return number == kNamed ? reader.Bytes() : AttributeOfNumber(number);
+}
+
 bool IsClass(std::uint8_t v) { return v >= 1 && v <= 4; }
 
 }  // namespace
@@ -26,7 +38,7 @@ std::string EncodeMirror(const MirrorRow& row) {
   std::string out;
   out.reserve(80 + row.told.attributes.size() * 10);
   RowWriter writer(out);
-  writer.U8(kVersion);
+  writer.U8(row.kept_out.empty() ? kVersion : kKeepingOut);
   writer.U8(static_cast<std::uint8_t>(row.status));
   writer.U8(static_cast<std::uint8_t>(row.joined));
   writer.U8(
@@ -41,13 +53,14 @@ std::string EncodeMirror(const MirrorRow& row) {
   writer.Varint(static_cast<std::uint64_t>(ToMillis(row.time)));
   writer.Varint(row.told.attributes.size());
   for (const AttributeHash& attribute : row.told.attributes) {
-    const std::uint8_t number = AttributeNumber(attribute.name);
-    writer.Varint(number);
-    if (number == kNamed) writer.Bytes(attribute.name);
+    PutName(writer, attribute.name);
     writer.U64Big(attribute.hash);
   }
   writer.Varint(row.stale.size());
   for (const std::string& name : row.stale) writer.Bytes(name);
+  if (row.kept_out.empty()) return out;
+  writer.Varint(row.kept_out.size());
+  for (const std::string& name : row.kept_out) PutName(writer, name);
   return out;
 }
 
@@ -59,7 +72,8 @@ Result<MirrorRow> DecodeMirror(std::string_view value) {
 
 Result<> DecodeMirrorInto(std::string_view value, MirrorRow& row) {
   RowReader reader(value);
-  if (reader.U8() != kVersion) return Corrupt("unknown version");
+  const std::uint8_t version = reader.U8();
+  if (version != kVersion && version != kKeepingOut) return Corrupt("unknown version");
   const std::uint8_t status = reader.U8();
   const std::uint8_t joined = reader.U8();
   const std::uint8_t flags = reader.U8();
@@ -85,8 +99,7 @@ Result<> DecodeMirrorInto(std::string_view value, MirrorRow& row) {
   for (; held < count && reader.ok(); ++held) {
     if (held == row.told.attributes.size()) row.told.attributes.emplace_back();
     AttributeHash& attribute = row.told.attributes[held];
-    const std::uint64_t number = reader.Varint();
-    attribute.name.assign(number == kNamed ? reader.Bytes() : AttributeOfNumber(number));
+    attribute.name.assign(TakeName(reader));
     attribute.hash = reader.U64Big();
     if (attribute.name.empty()) return Corrupt("an attribute without name");
   }
@@ -94,6 +107,10 @@ Result<> DecodeMirrorInto(std::string_view value, MirrorRow& row) {
   row.stale.clear();
   const std::uint64_t stale = reader.Varint();
   for (std::uint64_t i = 0; i < stale && reader.ok(); ++i) row.stale.emplace_back(reader.Bytes());
+  row.kept_out.clear();
+  const std::uint64_t kept_out = version == kKeepingOut ? reader.Varint() : 0;
+  for (std::uint64_t i = 0; i < kept_out && reader.ok(); ++i)
+    row.kept_out.emplace_back(TakeName(reader));
   if (!reader.ok() || !reader.at_end()) return Corrupt("cut short or too long");
   return {};
 }

@@ -35,6 +35,9 @@ struct MirrorRow {
   // Only while quarantined with an entry here: names of attributes that it has from what was told
   // before, though `told` has moved on without them. Ascending.
   std::vector<std::string> stale;
+  // Names of told attributes that the entry here does not have from its source, because this site
+  // does not take them (site_policy.h). Ascending.
+  std::vector<std::string> kept_out;
 };
 
 std::string EncodeMirror(const MirrorRow& row);

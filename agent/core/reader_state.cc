@@ -8,7 +8,8 @@
 namespace dirsync {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;       // 1: before full copies came in ranges
+// 1: before full copies came in ranges; 2: before sites chose what they take
+constexpr std::uint8_t kVersion = 3;
 constexpr std::uint64_t kListMax = 65536;  // of any list in the row: a damaged count asks for more
 
 std::unexpected<Error> Corrupt(std::string_view cause) {
@@ -73,19 +74,28 @@ RunTotals TakeTotals(RowReader& reader) {
   return totals;
 }
 
+void PutNames(RowWriter& writer, const std::vector<std::string>& names) {
+  writer.Varint(names.size());
+  for (const std::string& name : names) writer.Bytes(name);
+}
+std::vector<std::string> TakeNames(RowReader& reader) {
+  const std::uint64_t count = reader.Varint();
+  std::vector<std::string> names;
+  for (std::uint64_t i = 0; i < count && i < kListMax && reader.ok(); ++i)
+    names.emplace_back(reader.Bytes());
+  return names;
+}
+
 void PutTerms(RowWriter& writer, const StreamTerms& terms) {
   writer.Id(terms.hash_key);
   writer.Bytes(terms.address_type);
-  writer.Varint(terms.attributes.size());
-  for (const std::string& name : terms.attributes) writer.Bytes(name);
+  PutNames(writer, terms.attributes);
 }
 StreamTerms TakeTerms(RowReader& reader) {
   StreamTerms terms;
   terms.hash_key = reader.Id<HashKey>();
   terms.address_type = reader.Bytes();
-  const std::uint64_t count = reader.Varint();
-  for (std::uint64_t i = 0; i < count && i < kListMax && reader.ok(); ++i)
-    terms.attributes.emplace_back(reader.Bytes());
+  terms.attributes = TakeNames(reader);
   return terms;
 }
 
@@ -97,6 +107,7 @@ void PutJob(RowWriter& writer, const FullJob& job) {
   writer.Varint(job.absent);
   writer.U8(job.ending ? 1 : 0);
   PutSum(writer, job.sum);
+  PutNames(writer, job.taken);
 }
 FullJob TakeJob(RowReader& reader, std::uint8_t version) {
   FullJob job;
@@ -107,6 +118,7 @@ FullJob TakeJob(RowReader& reader, std::uint8_t version) {
   job.absent = reader.Varint();
   job.ending = reader.U8() != 0;
   job.sum = TakeSum(reader);
+  if (version > 2) job.taken = TakeNames(reader);
   return job;
 }
 
@@ -156,6 +168,14 @@ std::uint64_t RowsOf(const ReaderState& state) {
   return all;
 }
 
+Result<bool> IsCopyDue(const storage::ReadView& view, const ReaderState& state) {
+  if (state.source != SourceKind::kStream || state.rows.empty()) return false;
+  // What a person looks at, or has rejected, must not come by a copy that nobody asked for.
+  if (state.suspect || !state.rejected_run.is_zero()) return false;
+  DIRSYNC_TRY(limits, LimitsOf(view, state.stream.site));
+  return limits.attributes != state.taken;
+}
+
 std::string EncodeReader(const ReaderState& state) {
   std::string out;
   RowWriter writer(out);
@@ -179,6 +199,7 @@ std::string EncodeReader(const ReaderState& state) {
   writer.U8(state.full ? 1 : 0);
   if (state.full) PutJob(writer, *state.full);
   PutPosition(writer, state.settled);
+  PutNames(writer, state.taken);
   return out;
 }
 
@@ -206,6 +227,7 @@ Result<ReaderState> DecodeReader(std::string_view row) {
   if (reader.U8() != 0) state.suspect = TakeTotals(reader);
   if (reader.U8() != 0) state.full = TakeJob(reader, version);
   if (version > 1) state.settled = TakePosition(reader);
+  if (version > 2) state.taken = TakeNames(reader);
   if (!reader.ok() || !reader.at_end()) return Corrupt("cut short or too long");
   return state;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/core/site_policy.h"
 #include "proto/base/error.h"
 #include "proto/model/batch.h"
 #include "storage/key.h"
@@ -27,7 +28,8 @@ struct FullJob {
   // All ranges are applied; candidates are being dealt with: recipients up to `after` while `rank`
   // is kRecipientRank, then containers.
   bool ending = false;
-  RowSum sum;  // of the told states listed so far
+  RowSum sum;                   // of the told states listed so far
+  AttributeList taken = {"*"};  // what this site took of its source when it began
   auto operator<=>(const FullJob&) const = default;
 };
 
@@ -51,11 +53,17 @@ struct ReaderState {
   std::optional<FullJob> full;
   // Rows of the last full copy may be newer than the cursor: sums compare from here on (R24).
   Position settled;
+  // What this site took of the source when everything here was last brought in step with that:
+  // where it takes something else by now, a full copy is due.
+  AttributeList taken = {"*"};
   auto operator<=>(const ReaderState&) const = default;
 };
 
 // Mirror rows of all classes: what counts as objects of its site.
 std::uint64_t RowsOf(const ReaderState& state);
+// Whether entries here have other attributes of their source than this site takes of it now, and
+// no run of it waits for a person or was rejected. Errors: storage errors.
+Result<bool> IsCopyDue(const storage::ReadView& view, const ReaderState& state);
 std::string EncodeReader(const ReaderState& state);
 Result<ReaderState> DecodeReader(std::string_view row);
 // State of the import with this number; nullopt before its first run.

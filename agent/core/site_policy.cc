@@ -1,7 +1,10 @@
 #include "agent/core/site_policy.h"
 
+#include <algorithm>
+
 #include "proto/base/bytes.h"
 #include "proto/base/text.h"
+#include "proto/model/attribute_table.h"
 #include "storage/key.h"
 
 namespace dirsync {
@@ -10,7 +13,8 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kObjectsFlag = 1;
 constexpr std::uint8_t kChangesFlag = 2;
-constexpr std::uint8_t kAllFlags = kObjectsFlag | kChangesFlag;
+constexpr std::uint8_t kAttributesFlag = 4;
+constexpr std::uint8_t kAllFlags = kObjectsFlag | kChangesFlag | kAttributesFlag;
 
 std::unexpected<Error> Corrupt() {
   return Fail(ErrorCode::kCorrupt, "read policy row: damaged or of an unknown format");
@@ -20,9 +24,18 @@ void TakeOver(const std::optional<SitePolicy>& policy, SiteLimits& limits) {
   if (!policy) return;
   limits.max_objects = policy->max_objects.value_or(limits.max_objects);
   limits.max_changes_per_hour = policy->max_changes_per_hour.value_or(limits.max_changes_per_hour);
+  if (policy->attributes) limits.attributes = *policy->attributes;
 }
 
 }  // namespace
+
+bool IsAlwaysTaken(std::string_view attribute) {
+  return attribute == attribute::kProxyAddresses || attribute == attribute::kHideFromAb;
+}
+
+bool IsTaken(const AttributeList& list, std::string_view attribute) {
+  return TakesAll(list) || IsAlwaysTaken(attribute) || std::ranges::binary_search(list, attribute);
+}
 
 std::string EncodePolicy(const SitePolicy& policy) {
   std::string out;
@@ -30,9 +43,13 @@ std::string EncodePolicy(const SitePolicy& policy) {
   writer.U8(kVersion);
   writer.Bytes(policy.site);
   writer.U8(static_cast<std::uint8_t>((policy.max_objects ? kObjectsFlag : 0) |
-                                      (policy.max_changes_per_hour ? kChangesFlag : 0)));
+                                      (policy.max_changes_per_hour ? kChangesFlag : 0) |
+                                      (policy.attributes ? kAttributesFlag : 0)));
   if (policy.max_objects) writer.Varint(*policy.max_objects);
   if (policy.max_changes_per_hour) writer.Varint(*policy.max_changes_per_hour);
+  if (!policy.attributes) return out;
+  writer.Varint(policy.attributes->size());
+  for (const std::string& name : *policy.attributes) writer.Bytes(name);
   return out;
 }
 
@@ -45,6 +62,11 @@ Result<SitePolicy> DecodePolicy(std::string_view row) {
   if (flags > kAllFlags) return Corrupt();
   if ((flags & kObjectsFlag) != 0) policy.max_objects = reader.Varint();
   if ((flags & kChangesFlag) != 0) policy.max_changes_per_hour = reader.Varint();
+  if ((flags & kAttributesFlag) != 0) {
+    AttributeList& list = policy.attributes.emplace();
+    const std::uint64_t count = reader.Varint();
+    for (std::uint64_t i = 0; i < count && reader.ok(); ++i) list.emplace_back(reader.Bytes());
+  }
   if (!reader.ok() || !reader.at_end()) return Corrupt();
   return policy;
 }

@@ -18,12 +18,22 @@ namespace dirsync {
 inline constexpr std::uint64_t kUnlimited = UINT64_MAX;
 inline constexpr std::string_view kEverySite = "*";
 
+// Canonical names, ascending; {"*"}: all.
+using AttributeList = std::vector<std::string>;
+
+// Whether the attribute comes whatever a list says: addresses, by which mail and joins go, and what
+// keeps an entry out of the address book (R28). So do class, name and target address.
+bool IsAlwaysTaken(std::string_view attribute);
+bool IsTaken(const AttributeList& list, std::string_view attribute);
+inline bool TakesAll(const AttributeList& list) { return list.size() == 1 && list.front() == "*"; }
+
 // A row, as a person set it. What is absent is that of the row "*"; absent there, the default.
 struct SitePolicy {
   std::string site;                                   // as it was typed; compared folded
   std::optional<std::uint64_t> max_objects;           // or kUnlimited
   std::optional<std::uint64_t> max_changes_per_hour;  // or kUnlimited
-  bool empty() const { return !max_objects && !max_changes_per_hour; }
+  std::optional<AttributeList> attributes;            // taken from it
+  bool empty() const { return !max_objects && !max_changes_per_hour && !attributes; }
   auto operator<=>(const SitePolicy&) const = default;
 };
 
@@ -31,6 +41,7 @@ struct SitePolicy {
 struct SiteLimits {
   std::uint64_t max_objects = limits::kSiteObjects;
   std::uint64_t max_changes_per_hour = limits::kSiteChangesPerHour;
+  AttributeList attributes = {"*"};
   auto operator<=>(const SiteLimits&) const = default;
 };
 

@@ -72,13 +72,23 @@ void Stamp(const ApplyContext& context, MirrorRow& row) {
 }
 
 // The told state moves on while the entry here stays as it was.
-void LeaveBehind(MirrorRow& row, ToldState told) {
-  if (!row.local.is_zero()) {
-    for (const AttributeHash& before : row.told.attributes) row.stale.push_back(before.name);
-    std::sort(row.stale.begin(), row.stale.end());
-    row.stale.erase(std::unique(row.stale.begin(), row.stale.end()), row.stale.end());
+void LeaveBehind(const ApplyContext& context, MirrorRow& row, ToldState told) {
+  if (row.local.is_zero()) {
+    row.told = std::move(told);
+    row.kept_out.clear();
+    return;
   }
+  const bool all_taken = row.kept_out.empty() && TakesAll(context.taken);
+  for (const AttributeHash& before : row.told.attributes)
+    if (!std::ranges::binary_search(row.kept_out, before.name)) row.stale.push_back(before.name);
+  std::sort(row.stale.begin(), row.stale.end());
+  row.stale.erase(std::unique(row.stale.begin(), row.stale.end()), row.stale.end());
   row.told = std::move(told);
+  // Of what is told now, the entry has from its source what is stale, and nothing else.
+  row.kept_out.clear();
+  if (all_taken) return;
+  for (const AttributeHash& now : row.told.attributes)
+    if (!std::ranges::binary_search(row.stale, now.name)) row.kept_out.push_back(now.name);
 }
 
 // Writes the row of what landed or was refused, with the state that was told.
@@ -87,7 +97,7 @@ Result<> Settle(ApplyContext& context, MirrorSlot& slot, const Change& change, T
   Stamp(context, slot.row);
   if (!landing) {
     if (!IsRefusal(landing.error().code)) return std::unexpected(std::move(landing).error());
-    LeaveBehind(slot.row, std::move(told));
+    LeaveBehind(context, slot.row, std::move(told));
     slot.row.status = MirrorStatus::kQuarantined;
     slot.Put(context);
     Quarantine(context, change, landing.error());
@@ -95,6 +105,7 @@ Result<> Settle(ApplyContext& context, MirrorSlot& slot, const Change& change, T
   }
   const bool owned = slot.exists && slot.row.local == landing->local;
   const bool cured = slot.exists && slot.row.status == MirrorStatus::kQuarantined;
+  slot.row.kept_out = KeptOutAfter(context, change, told, slot.row.kept_out);
   slot.row.told = std::move(told);
   slot.row.stale.clear();
   slot.row.status = MirrorStatus::kApplied;
@@ -130,15 +141,27 @@ std::vector<std::string> ValuesAfter(const AttributeChange& change, const Attrib
   return values;
 }
 
-// The change with single values made whole from the entry here, which holds them as told.
-Change WithWholeValues(const Change& change, const Entry& current) {
+// The change with single values made whole from the entry here, which holds them as told; what it
+// does not take may stand there all the same, and is not the source's.
+Change WithWholeValues(const ApplyContext& context, const Change& change, const MirrorRow& row,
+                       const Entry& current) {
   Change whole = change;
   for (AttributeChange& attribute : whole.attributes) {
     if (attribute.operation == AttributeOperation::kSet) continue;
-    attribute.values = ValuesAfter(attribute, current.attributes.Find(attribute.name));
+    const bool held = context.Takes(attribute.name) || HoldsTold(row, attribute.name);
+    attribute.values =
+        ValuesAfter(attribute, held ? current.attributes.Find(attribute.name) : nullptr);
     attribute.operation = AttributeOperation::kSet;
   }
   return whole;
+}
+
+// Whether single values change of an attribute whose others are not held here.
+bool ChangesKeptOut(const Change& change, const MirrorRow& row) {
+  return std::ranges::any_of(change.attributes, [&](const AttributeChange& of) {
+    return of.operation != AttributeOperation::kSet &&
+           std::ranges::binary_search(row.kept_out, of.name);
+  });
 }
 
 bool HasSingleValues(const Change& change) {
@@ -152,7 +175,7 @@ Result<> MoveToldState(ApplyContext& context, MirrorSlot& slot, const Change& ch
   Result<ToldState> after = StateAfter(context.source.hash_key, slot.row.told, change);
   slot.Uncount(context);
   // Without the full list of values the state cannot be known; the whole entry will bring it.
-  if (after) LeaveBehind(slot.row, std::move(*after));
+  if (after) LeaveBehind(context, slot.row, std::move(*after));
   slot.row.status = MirrorStatus::kQuarantined;
   Stamp(context, slot.row);
   slot.Put(context);
@@ -181,11 +204,11 @@ Result<> ApplyPart(ApplyContext& context, MirrorSlot& slot, const Change& change
     DIRSYNC_TRY(held, HeldEntry(context, change.id, slot.row));
     current = std::move(held);
   }
-  if (!current) return MoveToldState(context, slot, change);
+  if (!current || ChangesKeptOut(change, slot.row)) return MoveToldState(context, slot, change);
   Change whole_values;
   const Change* part = &change;
   if (HasSingleValues(change)) {
-    whole_values = WithWholeValues(change, *current);
+    whole_values = WithWholeValues(context, change, slot.row, *current);
     part = &whole_values;
   }
   DIRSYNC_TRY(after, StateAfter(context.source.hash_key, slot.row.told, *part));

@@ -163,10 +163,8 @@ Result<> Link::State::LookAround() {
     return Greet();
   }
   for (auto& [name, link] : exports) DIRSYNC_CHECK(PublishWaiting(link));
-  for (auto& [name, link] : imports) {
-    DIRSYNC_CHECK(LookAtLimits(link));
-    DIRSYNC_CHECK(AckCursor(link, false));
-  }
+  DIRSYNC_CHECK(LookAtPolicies());
+  for (auto& [name, link] : imports) DIRSYNC_CHECK(AckCursor(link, false));
   looked_at = store.commits();
   return {};
 }

@@ -128,7 +128,7 @@ Result<> Link::State::TakeSubscribed(const Subscribed& answer) {
       link->subscribed = !link->copy;
       link->ask_at = {};
       link->stalled.reset();
-      return AckCursor(*link, true);
+      return GoOn(*link);
     case SubscribeOutcome::kNeedsRanges:
       Tell("needs-ranges", link->settings.name,
            "what follows the cursor is no longer in the log: a full copy is fetched",
@@ -339,8 +339,30 @@ void Link::State::EndOver(ImportLink& link) {
   link.over_told.clear();
 }
 
+// The broker sends what follows the cursor; but where a person here takes other attributes of the
+// site than before, what stands here follows first.
+Result<> Link::State::GoOn(ImportLink& link) {
+  DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
+  DIRSYNC_TRY(due, reader ? IsCopyDue(store.storage(), *reader) : Result<bool>(false));
+  if (!due || link.copy) return AckCursor(link, true);
+  Tell("policy", link.settings.name,
+       "other attributes of " + Printable(link.stream.site) + " are taken: a full copy is fetched");
+  link.copy_wanted = true;
+  link.copy_by_person = true;
+  return StartCopy(link);
+}
+
 // After every commit: `sites policy` may have been one of them.
+Result<> Link::State::LookAtPolicies() {
+  DIRSYNC_TRY(now, ListPolicies(store.storage()));
+  if (now == policies) return {};
+  policies = std::move(now);
+  for (auto& [name, link] : imports) DIRSYNC_CHECK(LookAtLimits(link));
+  return {};
+}
+
 Result<> Link::State::LookAtLimits(ImportLink& link) {
+  if (link.subscribed) return GoOn(link);
   if (!link.over) return {};
   DIRSYNC_TRY(limits, LimitsOf(store.storage(), link.stream.site));
   if (limits == *link.over) return {};

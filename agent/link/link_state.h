@@ -146,6 +146,8 @@ struct Link::State {
   Result<> LookAgain(ImportLink& link);
   void StallOver(ImportLink& link, const Position& at, const Error& error);
   static void EndOver(ImportLink& link);
+  Result<> GoOn(ImportLink& link);
+  Result<> LookAtPolicies();
   Result<> LookAtLimits(ImportLink& link);
 
   // link_copy.cc
@@ -188,7 +190,8 @@ struct Link::State {
   std::vector<InstanceSettings> paused;        // left alone, and yet reported
   std::map<StreamName, Streams::Log> streams;  // announced since the connection stands
   std::optional<Membership> membership;
-  MailDomains domains;  // of the roster
+  MailDomains domains;               // of the roster
+  std::vector<SitePolicy> policies;  // as they were last looked at
   std::uint64_t window_bytes = 0;
   Duration heartbeat = std::chrono::seconds(limits::kHeartbeatSeconds);
   Instant said_at{};

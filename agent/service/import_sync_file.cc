@@ -50,6 +50,8 @@ class SyncFileImport {
   std::string path_;
   ByteSource& source_;
   VerifiedFile file_;
+  // Of a full copy: free where this site itself has to have one (IsCopyDue).
+  RateRule rate_ = RateRule::kCounted;
   // Pass 1 of a full copy: nothing in the file differs from what is here.
   bool unchanged_ = false;
 };
@@ -297,11 +299,11 @@ Result<> SyncFileImport::TakeAll(FullApply& apply) {
   apply.Begin(run_.Begin());
   for (;;) {
     DIRSYNC_TRY(more, records.Next(record));
-    if (!more) return JudgeStep(meter, run_.state, apply.counts(), RateRule::kCounted);
+    if (!more) return JudgeStep(meter, run_.state, apply.counts(), rate_);
     DIRSYNC_CHECK(apply.Take(record.change));
     Report(++done, file_.trailer.records);
     if (!BulkSteps::IsFull(run_.Begin())) continue;
-    DIRSYNC_CHECK(JudgeStep(meter, run_.state, apply.counts(), RateRule::kCounted));
+    DIRSYNC_CHECK(JudgeStep(meter, run_.state, apply.counts(), rate_));
     DIRSYNC_TRY(committed, run_.CommitStep());
     if (committed) apply.Begin(run_.Begin());
   }
@@ -309,11 +311,12 @@ Result<> SyncFileImport::TakeAll(FullApply& apply) {
 
 Result<> SyncFileImport::EndFull(FullApply& apply, bool rollback) {
   PolicyMeter meter(run_.state, apply.counts());
+  const RateRule rate = rate_ == RateRule::kFree ? rate_ : RateRule::kOnlyCounted;
   for (bool ended = false; !ended;) {
     apply.Begin(run_.Begin());
     DIRSYNC_TRY(end, apply.End(rollback));
     ended = end;
-    DIRSYNC_CHECK(JudgeStep(meter, run_.state, apply.counts(), RateRule::kOnlyCounted));
+    DIRSYNC_CHECK(JudgeStep(meter, run_.state, apply.counts(), rate));
     if (!ended) DIRSYNC_CHECK(run_.Commit());
   }
   return {};
@@ -323,11 +326,15 @@ Result<> SyncFileImport::ApplyFull() {
   bool rollback = false;
   DIRSYNC_CHECK(JudgeFull(&rollback));
   run_.report.full = true;
+  DIRSYNC_TRY(due, IsCopyDue(run_.store.storage(), run_.state));
+  if (due) rate_ = RateRule::kFree;
   FullApply apply(run_.input, file_.header.as_of, file_.header.terms, run_.state);
   if (unchanged_) {
     run_.report.counts.unchanged += file_.trailer.records;
     run_.state.cursor = file_.header.as_of;
     run_.state.full.reset();
+    DIRSYNC_TRY(limits, LimitsOf(run_.Begin(), run_.state.stream.site));
+    run_.state.taken = limits.attributes;
     DIRSYNC_CHECK(RememberDigest(run_.Begin(), run_.state.number, file_.header.as_of));
   } else {
     DIRSYNC_CHECK(TakeAll(apply));

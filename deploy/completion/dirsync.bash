@@ -89,7 +89,7 @@ _dirsync() {
     'sites revoke') choices='--organization-key --store --json --dry-run --yes --help' ;;
     'sites remove') choices='--organization-key --contacts --store --json --dry-run --yes --help' ;;
     'sites add') choices='--organization-key --public-key --transport-key --domain --server --admin --store --json --dry-run --yes --help' ;;
-    'sites policy') choices='--max-objects --max-changes-per-hour --reset --store --json --dry-run --yes --help' ;;
+    'sites policy') choices='--max-objects --max-changes-per-hour --attributes --reset --store --json --dry-run --yes --help' ;;
     status | 'status '*) choices='--watch --store --json --yes --help' ;;
     check | 'check '*) choices='--format --late-warning --late-critical --offline-warning --offline-critical --store --json --yes --help' ;;
     events | 'events '*) choices='--after --store --json --yes --help' ;;

@@ -74,6 +74,29 @@ at site2 sites policy Site3 --max-changes-per-hour unlimited >/dev/null
 until_true "without the limit they arrive" knows site2 Crowd-60
 fact "a start does not begin the hour anew; without the limit they arrive"
 
+# ---- attributes
+
+phone() { "$dirsync" --store "$1" --json show Person-7 2>/dev/null | grep -o '"Telephone-Office":\["[^"]*"' || :; }
+has_phone() { [ "$(phone site2)" = '"Telephone-Office":["'"$1"'"' ]; }
+has_no_phone() { [ -z "$(phone site2)" ]; }
+copies() { grep -c 'full-copy-done Site1.PEOPLE' agent2.log || :; }
+copied() { [ "$(copies)" -gt "$1" ]; }
+has_phone "+49 7" || wrong "the phone did not come"
+before=$(copies)
+at site2 sites policy Site1 --attributes Display-Name,Title >/dev/null
+until_true "what came before is taken away" has_no_phone
+until_true "the copy ends" copied "$before"
+at site1 mailbox set Person-7 --attribute 'Telephone-Office=+49 77' --attribute Title=Chief >/dev/null
+until_true "what is taken comes on" has_title site2 Person-7 Chief
+has_no_phone || wrong "a phone came that is not taken"
+grep -q 'full-copy-done Site1.PEOPLE: .*sums equal' agent2.log || wrong "the sums are not equal"
+fact "an attribute that is no longer taken goes, and does not come again; sums stay equal"
+end agent2
+at site2 sites policy Site1 --attributes all 2>note >/dev/null
+start_agent 2
+until_true "what is taken again comes by itself" has_phone "+49 77"
+fact "an attribute that is taken again comes by a full copy, which the next start of the agent fetches"
+
 # ---- by files in a folder
 
 at far init --organization Testorg --site Site8 --server Server8 --domain site8.test >/dev/null

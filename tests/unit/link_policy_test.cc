@@ -33,9 +33,10 @@ class LinkPolicyTest : public testing::Test {
     Keep(producer_.Pump());
     return told_.back();
   }
-  void Limit(std::optional<std::uint64_t> objects, std::optional<std::uint64_t> changes) {
+  void Limit(std::optional<std::uint64_t> objects, std::optional<std::uint64_t> changes,
+             std::optional<AttributeList> attributes = {}) {
     const auto set = reader_.store().Write([&](storage::Transaction& transaction) -> Result<> {
-      StorePolicy(transaction, {"Site2", objects, changes});
+      StorePolicy(transaction, {"Site2", objects, changes, attributes});
       return {};
     });
     ASSERT_TRUE(set);
@@ -212,6 +213,43 @@ TEST_F(LinkPolicyCopyTest, ACopyThatTheSiteItselfAskedFor_IsNotFree_OneOfAnAdmin
   EXPECT_FALSE(reader_.Has("Mailbox2"));
   Serve(reader_.Hear(request("Site4")));
   EXPECT_TRUE(reader_.Has("Mailbox4"));
+}
+
+// ---- attributes
+
+TEST_F(LinkPolicyTest, AnotherListOfAttributes_HasTheStreamsOfTheSiteTakenWhole_Once) {
+  Tell("Mailbox1");
+  CatchUp();
+  Limit({}, {}, AttributeList{"Title"});
+  const Messages said = reader_.Pump();
+  ASSERT_THAT(Of<GetRange>(said), SizeIs(1));
+  EXPECT_THAT(reader_.Events(), Contains(Pair("policy", ErrorCode::kAlreadyApplied)));
+  Serve(said);
+  EXPECT_EQ(reader_.Reader(kTold)->taken, AttributeList{"Title"});
+  EXPECT_THAT(Of<GetRange>(reader_.Hear(Answered(SubscribeOutcome::kGoesOn))), IsEmpty());
+  EXPECT_THAT(Of<GetRange>(reader_.Pump()), IsEmpty());
+}
+
+TEST_F(LinkPolicyTest, AListThatChangedWhileNobodyWasConnected_IsSeenWhenTheStreamGoesOn) {
+  Tell("Mailbox1");
+  CatchUp();
+  reader_.link().Lost();
+  Limit({}, 1, AttributeList{});
+  reader_.Open();
+  reader_.Hear(Announced(kTold, told_.back().position));
+  const Messages said = reader_.Hear(Answered(SubscribeOutcome::kGoesOn));
+  ASSERT_THAT(Of<GetRange>(said), SizeIs(1));
+  Serve(said);
+  EXPECT_EQ(reader_.Reader(kTold)->taken, AttributeList{}) << "free of the rate: asked for here";
+}
+
+TEST_F(LinkPolicyTest, AFirstCopy_NeedsNoSecondOneForTheList) {
+  Tell("Mailbox1");
+  Limit({}, {}, AttributeList{"Title"});
+  reader_.Hear(Announced(kTold, told_.back().position));
+  Serve(reader_.Hear(Answered(SubscribeOutcome::kNeedsRanges)));
+  EXPECT_TRUE(reader_.Has("Mailbox1"));
+  EXPECT_THAT(Of<GetRange>(reader_.Hear(Answered(SubscribeOutcome::kGoesOn))), IsEmpty());
 }
 
 TEST_F(LinkPolicyTest, NearTheObjects_IsToldOnce) {

@@ -34,6 +34,27 @@ TEST(Mirror_ReadsWhatItWrote, AllFields) {
   EXPECT_TRUE(row->absent && row->renamed);
 }
 
+// Rows of before sites chose what they take are those of now that keep nothing out.
+TEST(Mirror_ReadsWhatItWrote, WithoutKeptOutNamesInItsFirstVersion) {
+  const std::string row = EncodeMirror(Sample());
+  EXPECT_EQ(row[0], 1);
+  MirrorRow memory = Sample();
+  memory.kept_out = {"City"};
+  ASSERT_TRUE(DecodeMirrorInto(row, memory).has_value());
+  EXPECT_TRUE(memory.kept_out.empty());
+}
+
+TEST(Mirror_ReadsWhatItWrote, KeptOutNames) {
+  MirrorRow keeping = Sample();
+  keeping.kept_out = {"Title", "X-Badge-No"};
+  const std::string row = EncodeMirror(keeping);
+  EXPECT_EQ(row[0], 2);
+  EXPECT_EQ(DecodeMirror(row).value().kept_out, keeping.kept_out);
+  for (std::size_t size = 0; size < row.size(); ++size)
+    ExpectError(DecodeMirror(std::string_view(row).substr(0, size)), ErrorCode::kCorrupt);
+  ExpectError(DecodeMirror(row + "x"), ErrorCode::kCorrupt);
+}
+
 TEST(Mirror_RefusesDamage, CutAtEveryByteOrLonger) {
   const std::string whole = EncodeMirror(Sample());
   for (std::size_t size = 0; size < whole.size(); ++size)

@@ -19,7 +19,7 @@ class PolicyMeterTest : public ::testing::Test {
   void Limit(std::optional<std::uint64_t> objects, std::optional<std::uint64_t> changes,
              const std::string& site = "Site1") {
     storage::Transaction transaction(reader_.storage);
-    StorePolicy(transaction, {site, objects, changes});
+    StorePolicy(transaction, {site, objects, changes, {}});
     EXPECT_OK(reader_.storage.Commit(transaction.Take()));
   }
   // A batch that adds so many people.

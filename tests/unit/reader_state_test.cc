@@ -24,13 +24,28 @@ ReaderState Sample() {
   state.approved_run = FilledId<RunId>(6);
   state.rejected_run = FilledId<RunId>(7);
   state.suspect = RunTotals{FilledId<RunId>(8), {{EntryClass::kMailbox, {1, 2, 3, 4, 5}}}};
-  state.full = FullJob{state.cursor, state.cursor, 255, IdOf(3), 17, true, {8, 9}};
+  state.full = FullJob{state.cursor, state.cursor, 255, IdOf(3), 17, true, {8, 9}, {"City"}};
+  state.taken = {"City", "Title"};
   return state;
 }
 
 TEST(ReaderState_ReadsWhatItWrote, AllFields) {
   EXPECT_EQ(DecodeReader(EncodeReader(Sample())).value(), Sample());
   EXPECT_EQ(DecodeReader(EncodeReader(ReaderState{})).value(), ReaderState{});
+}
+
+// Before sites chose what they take: all of it was taken.
+TEST(ReaderState_ReadsWhatItWrote, InAnEarlierVersion) {
+  constexpr std::size_t kAll = 3;             // a list of one name of one byte
+  constexpr std::size_t kPositionBytes = 50;  // of none
+  ReaderState state = Sample();
+  state.taken = {"*"};
+  state.full->taken = {"*"};
+  std::string row = EncodeReader(state);
+  row.erase(row.size() - kAll);
+  row.erase(row.size() - kPositionBytes - kAll, kAll);
+  row[0] = 2;
+  EXPECT_EQ(DecodeReader(row).value(), state);
 }
 
 TEST(ReaderState_RefusesDamage, CutAtEveryByteOrLonger) {

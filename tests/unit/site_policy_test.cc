@@ -16,7 +16,7 @@ class SitePolicyTest : public ::testing::Test {
   SitePolicyTest() : transaction_(storage_) {}
   void Set(const std::string& site, std::optional<std::uint64_t> objects,
            std::optional<std::uint64_t> changes) {
-    StorePolicy(transaction_, {site, objects, changes});
+    StorePolicy(transaction_, {site, objects, changes, {}});
   }
   SiteLimits Limits(std::string_view site) { return LimitsOf(transaction_, site).value(); }
   void Count(std::uint64_t changes) {
@@ -34,12 +34,13 @@ class SitePolicyTest : public ::testing::Test {
 
 TEST_F(SitePolicyTest, ARowIsReadAsItWasWritten) {
   for (const SitePolicy& policy :
-       {SitePolicy{"Site1", 5000, 2000}, SitePolicy{"*", kUnlimited, {}}, SitePolicy{"B", {}, 0}})
+       {SitePolicy{"Site1", 5000, 2000, AttributeList{"City", "Title"}},
+        SitePolicy{"*", kUnlimited, {}, {}}, SitePolicy{"B", {}, 0, AttributeList{}}})
     EXPECT_EQ(DecodePolicy(EncodePolicy(policy)).value(), policy);
 }
 
 TEST_F(SitePolicyTest, DamagedRowsAreReported) {
-  const std::string row = EncodePolicy({"Site1", 5000, 2000});
+  const std::string row = EncodePolicy({"Site1", 5000, 2000, AttributeList{"Title"}});
   for (std::size_t size = 0; size < row.size(); ++size)
     ExpectError(DecodePolicy(row.substr(0, size)), ErrorCode::kCorrupt);
   ExpectError(DecodePolicy(row + "x"), ErrorCode::kCorrupt);
@@ -63,6 +64,15 @@ TEST_F(SitePolicyTest, AValueIsTheSitesOwn_ElseThatOfAll_ElseTheDefault) {
   Set("Site1", {}, {});
   EXPECT_EQ(Limits("Site1").max_objects, 100u);
   EXPECT_EQ(ListPolicies(transaction_).value().size(), 1u) << "an empty one leaves no row";
+}
+
+TEST_F(SitePolicyTest, AListTakesWhatItNames_AndWhatAlwaysComes) {
+  const AttributeList list = {"City", "Title"};
+  for (const char* name : {"City", "Title", "Proxy-Addresses", "Hide-From-AB"})
+    EXPECT_TRUE(IsTaken(list, name)) << name;
+  EXPECT_FALSE(IsTaken(list, "Display-Name"));
+  EXPECT_FALSE(IsTaken({}, "City"));
+  EXPECT_TRUE(IsTaken({"*"}, "City"));
 }
 
 // ---- changes of an hour
