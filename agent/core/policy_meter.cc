@@ -66,6 +66,16 @@ bool Crosses(std::uint64_t before, std::uint64_t after, std::uint64_t most) {
 
 }  // namespace
 
+Result<bool> SurelyPasses(const storage::ReadView& view, const ReaderState& state,
+                          std::uint64_t more, Instant now) {
+  const std::string& site = state.stream.site;
+  DIRSYNC_TRY(limits, LimitsOf(view, site));
+  DIRSYNC_TRY(others, ObjectsOf(view, site, state.number));
+  if (others + RowsOf(state) + more > limits.max_objects) return false;
+  DIRSYNC_TRY(usage, LoadUsage(view, site, now));
+  return FitsAt(usage, more, limits.max_changes_per_hour, now) == now;
+}
+
 Result<std::string> PolicyMeter::Judge(storage::Transaction& transaction, const ReaderState& state,
                                        const ApplyCounts& counts, Instant now, RateRule rate) {
   const std::uint64_t rows = RowsOf(state);

@@ -16,6 +16,12 @@ enum class RateRule : std::uint8_t {
   kFree,         // a person here asked for them
 };
 
+// Whether `more` changes of the stream that `state` reads pass each limit of its site, whatever
+// they turn out to be. For whoever would share a commit among several applies: what may not pass
+// has one of its own. Errors: storage errors.
+Result<bool> SurelyPasses(const storage::ReadView& view, const ReaderState& state,
+                          std::uint64_t more, Instant now);
+
 // Of one apply. Not thread-safe.
 class PolicyMeter {
  public:

@@ -170,7 +170,13 @@ Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
 Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
   CopyJob& copy = *link.copy;
   DIRSYNC_TRY(step, StepFor(link));
-  const bool alone = step->rows() == 0;
+  DIRSYNC_TRY(shares, SurelyPasses(*step, copy.reader, range.changes.size(), Now()));
+  if (!shares) {
+    // What may be refused takes nothing else with it.
+    DIRSYNC_CHECK(SettleCopies());
+    DIRSYNC_TRY(own, StepFor(link));
+    step = own;
+  }
   if (std::exchange(copy.step, step) != step) copy.apply->Begin(*step);
   PolicyMeter meter(copy.reader, copy.apply->counts());
   for (const Change& change : range.changes) {
@@ -186,12 +192,6 @@ Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
   const auto judged = meter.Judge(*step, copy.reader, copy.apply->counts(), Now(), rate);
   if (!judged) steps->Drop();
   if (!judged && judged.error().code == ErrorCode::kOverLimit) {
-    if (!alone) {
-      // The ranges before it come again, each for itself: what fits is kept.
-      link.range_by_range = true;
-      DropCopy(link, {});
-      return {};
-    }
     StallOver(link, copy.reader.cursor, judged.error());
     DropCopy(link, link.ask_at - Now());
     return {};
@@ -201,7 +201,7 @@ Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
   copy.done += range.changes.size();
   StoreReader(*step, copy.reader);
   if (range.range.end) return EndCopy(link, range);
-  if (link.range_by_range || BulkSteps::IsFull(*step)) DIRSYNC_CHECK(SettleCopies());
+  if (!shares || BulkSteps::IsFull(*step)) DIRSYNC_CHECK(SettleCopies());
   AnswerAskers(link, false, ErrorCode::kAlreadyApplied,
                std::to_string(copy.done) + " of " + std::to_string(copy.total) + " entries");
   return {};
@@ -270,7 +270,6 @@ Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
   link.copy.reset();
   link.copy_wanted = false;
   link.copy_by_person = false;
-  link.range_by_range = false;
   EndOver(link);
   if (!IsCopying()) steps.reset();
   if (settled) {

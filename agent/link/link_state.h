@@ -77,7 +77,6 @@ struct ImportLink {
   bool copy_wanted = false;
   Instant copied_at{};          // end of the last one
   bool copy_by_person = false;  // somebody who is no part of the stream's site asked for it
-  bool range_by_range = false;  // a limit was met: each range has a commit of its own
   std::optional<Error> stalled;
   Epoch stalled_in;  // of the log then
   // Stopped by one of these limits, and what was said of it: once they are others, it goes on.
