@@ -5,14 +5,19 @@
 //
 // Faults, besides those of dirsync_sim: connections lost with what is under way, messages that
 // arrive late from a connection before, partitions, the broker killed between any two of commit,
-// sync and send, its store put back or lost, a site's store put back or running twice.
+// sync and send, its store put back or lost, a site's store put back or running twice. In every
+// fifth schedule sites hold each other to limits, which come and go.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <random>
 #include <string>
 
+#include "agent/core/site_policy.h"
+#include "agent/core/site_usage.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/network.h"
 
@@ -32,6 +37,8 @@ class Schedule {
   Schedule(std::uint64_t seed, Totals& totals)
       : files_(seed % 3 == 0),
         pauses_(seed >= kPausesFrom),
+        limits_(pauses_ && seed % 5 == 1),
+        limits_random_(seed),
         deployment_(seed, 2 + (seed * 7) % 6, files_),
         network_(deployment_),
         checker_(deployment_),
@@ -48,6 +55,10 @@ class Schedule {
   void CarryFile(std::size_t actor);
   void Fault(std::size_t actor);
   void Import(std::size_t actor, const std::function<void()>& import);
+  void Limit();
+  void LiftLimits();
+  std::map<std::string, SiteObjects> ObjectsAt(std::size_t site);
+  void CheckLimits(std::size_t site, const std::map<std::string, SiteObjects>& before);
   void Collect() {
     for (std::string& problem : network_.TakeProblems()) problems_.push_back(std::move(problem));
   }
@@ -55,6 +66,8 @@ class Schedule {
 
   bool files_;
   bool pauses_;
+  bool limits_;
+  std::mt19937_64 limits_random_;  // of its own: the rest of a schedule is what it was without
   Deployment deployment_;
   Network network_;
   Checker checker_;
@@ -78,8 +91,61 @@ void Schedule::BindByFiles() {
 
 void Schedule::Import(std::size_t actor, const std::function<void()>& import) {
   checker_.BeforeImport(actor);
+  const auto before = ObjectsAt(actor);
   import();
   checker_.AfterStep(actor, true);
+  CheckLimits(actor, before);
+}
+
+std::map<std::string, SiteObjects> Schedule::ObjectsAt(std::size_t site) {
+  auto objects = ObjectsBySite(deployment_.sites()[site].store->storage());
+  if (!objects) problems_.push_back(objects.error().ToString());
+  return objects ? std::move(*objects) : std::map<std::string, SiteObjects>();
+}
+
+// Whoever is over a limit here has not become more.
+void Schedule::CheckLimits(std::size_t site, const std::map<std::string, SiteObjects>& before) {
+  if (!limits_) return;
+  const Site& here = deployment_.sites()[site];
+  for (const auto& [folded, now] : ObjectsAt(site)) {
+    const auto was = before.find(folded);
+    const std::uint64_t least = was == before.end() ? 0 : was->second.objects;
+    const auto limits = LimitsOf(here.store->storage(), now.site);
+    if (!limits || now.objects <= std::max(least, limits->max_objects)) continue;
+    problems_.push_back(now.site + " has " + std::to_string(now.objects) + " objects at " +
+                        here.name + ", and had " + std::to_string(least) + ", over a limit of " +
+                        std::to_string(limits->max_objects));
+  }
+}
+
+void Schedule::Limit() {
+  const auto draw = [&](std::uint64_t below) { return limits_random_() % below; };
+  if (!limits_ || draw(8) != 0) return;
+  std::vector<Site>& sites = deployment_.sites();
+  Site& at = sites[draw(sites.size())];
+  SitePolicy policy{draw(4) == 0 ? "*" : sites[draw(sites.size())].name, {}, {}, {}};
+  if (draw(3) != 0) policy.max_objects = 1 + draw(20);
+  if (draw(3) != 0) policy.max_changes_per_hour = draw(30);
+  const auto set = at.store->Write([&](storage::Transaction& transaction) -> Result<> {
+    StorePolicy(transaction, policy);
+    return {};
+  });
+  if (set)
+    deployment_.trace.push_back(at.name + " limits " + policy.site + ": " +
+                                std::to_string(policy.max_objects.value_or(0)) + " objects, " +
+                                std::to_string(policy.max_changes_per_hour.value_or(0)) +
+                                " changes (0: none set)");
+}
+
+void Schedule::LiftLimits() {
+  for (Site& site : deployment_.sites()) {
+    const auto lifted = site.store->Write([&](storage::Transaction& transaction) -> Result<> {
+      DIRSYNC_TRY(policies, ListPolicies(transaction));
+      for (const SitePolicy& policy : policies) StorePolicy(transaction, {policy.site, {}, {}, {}});
+      return {};
+    });
+    if (!lifted) problems_.push_back(lifted.error().ToString());
+  }
 }
 
 void Schedule::CarryFile(std::size_t actor) {
@@ -168,9 +234,11 @@ void Schedule::Step() {
 bool Schedule::Run(std::size_t steps, bool verbose) {
   for (std::size_t step = 0; step < steps && !Failed(); ++step) {
     Step();
+    Limit();
     Collect();
     ++totals_.steps;
   }
+  if (limits_) LiftLimits();
   if (!Failed()) {
     if (pauses_)
       for (Site& site : deployment_.sites()) deployment_.Pause(site, false);
