@@ -1,5 +1,7 @@
 #include "agent/core/apply.h"
 
+#include <algorithm>
+
 #include "agent/core/apply_context.h"
 #include "agent/core/change_apply.h"
 #include "agent/core/delete.h"
@@ -58,8 +60,25 @@ Result<bool> HasDiverged(const ApplyContext& context, const Batch& batch) {
   return !unknown;
 }
 
+// The run as a person has to see it, with what it really does.
+RunTotals Suspected(const Batch& batch, const ReaderState& state) {
+  RunTotals totals = batch.run;
+  for (const auto& [entry_class, of_class] : state.retargets) {
+    std::uint64_t& shown = totals.by_class[entry_class].retargets;
+    shown = std::max(shown, of_class.told);
+  }
+  return totals;
+}
+
+std::unexpected<Error> RefuseRun(const Batch& batch, std::string_view cause) {
+  return Refuse(ErrorCode::kSuspect, batch,
+                "run " + batch.run.run.hex() + " gives too many entries another address" +
+                    std::string(cause));
+}
+
 Result<ApplyCounts> ApplyChanges(storage::Transaction& transaction, const ApplyInput& input,
-                                 const Batch& batch, const Digest& digest, ReaderState& state) {
+                                 const Batch& batch, const Digest& digest, ReaderState& state,
+                                 GateVerdict& verdict) {
   ApplyCounts counts;
   ApplySource source{batch.stream.site, batch.stream.organization,
                      batch.stream.site + "/" + batch.stream.instance, state.terms.hash_key};
@@ -70,6 +89,8 @@ Result<ApplyCounts> ApplyChanges(storage::Transaction& transaction, const ApplyI
   DeleteMeter meter(batch.run);
   ChangeApply apply(context, meter);
   for (const Change& change : batch.changes) DIRSYNC_CHECK(apply.Apply(change));
+  verdict = CountRetargets(input.settings, context.retargets, state);
+  if (verdict == GateVerdict::kSuspect) return counts;
   if (!batch.changes.empty()) DIRSYNC_CHECK(RetryWaiting(context));
   DIRSYNC_CHECK(meter.Flush(context));
   state.cursor = {batch.epoch, batch.sequence, digest};
@@ -111,13 +132,17 @@ Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInp
     DIRSYNC_TRY(verdict, JudgeRun(transaction, input.settings, batch.run, next, input.now));
     if (verdict == GateVerdict::kSuspect) {
       state.suspect = batch.run;
-      return Refuse(ErrorCode::kSuspect, batch,
-                    "run " + batch.run.run.hex() + " gives too many entries another address");
+      return RefuseRun(batch, "");
     }
   }
   next.suspect.reset();
   PolicyMeter meter(next, {});
-  DIRSYNC_TRY(counts, ApplyChanges(transaction, input, batch, digest, next));
+  GateVerdict verdict{};
+  DIRSYNC_TRY(counts, ApplyChanges(transaction, input, batch, digest, next, verdict));
+  if (verdict == GateVerdict::kSuspect) {
+    state.suspect = Suspected(batch, next);
+    return RefuseRun(batch, ", more than it declares");
+  }
   DIRSYNC_TRY(warning, meter.Judge(transaction, next, counts, input.now, RateRule::kCounted));
   counts.warning = std::move(warning);
   state = std::move(next);

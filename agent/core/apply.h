@@ -54,8 +54,8 @@ struct ApplyInput {
 // Applies one verified batch that Judge() called kNext or kNewEpoch. Writes entries, mirror, held,
 // quarantine, wanted rows, digests, budget; moves state.cursor and sums (state is not stored).
 // A change of a version not above its mirror row's changes nothing. Nothing that is not ours is
-// touched (R8). An unbound state is bound to the batch's stream. Errors: kSuspect (nothing written;
-// state.suspect is set: store the state), kRefused (the run was rejected), kOwnStream,
+// touched (R8). An unbound state is bound to the batch's stream. Errors: kSuspect (state.suspect
+// is set: drop the transaction and store the state), kRefused (the run was rejected), kOwnStream,
 // kWrongStream, kAlreadyApplied (behind the cursor), kEpochChanged (another hash key, or a full
 // copy of a newer epoch is under way), kOverLimit (PolicyMeter::Judge: the site's limits here),
 // storage errors. After any of them but kSuspect `state` is as before and the transaction must be

@@ -1,6 +1,8 @@
 // What the parts of one apply share: transaction, settings, state, counts, and what was looked up.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +66,8 @@ struct ApplyContext {
   bool any_quarantine = true;
   // What this site takes of the source, as of Open(); all of a foreign one.
   AttributeList taken = {"*"};
+  // Entries whose source gave them another target address, by class.
+  std::map<EntryClass, std::uint64_t> retargets;
   // Entries are taken from an ad-hoc file: they are owned by no stream (R15).
   bool adhoc = false;
 

@@ -238,7 +238,9 @@ Result<> FullApply::State::Finish() {
   // Runs of before are answered by this copy.
   reader.suspect.reset();
   reader.run = {};
+  reader.retargets.clear();
   reader.approved_run = {};
+  reader.approved_retargets.clear();
   reader.rejected_run = {};
   reader.hold_deletes.clear();
   if (reader.source == SourceKind::kUnbound) reader.source = SourceKind::kStream;

@@ -58,6 +58,16 @@ std::uint64_t RowsOf(const ReaderState& state, EntryClass entry_class) {
   return rows == state.rows.end() ? 0 : rows->second;
 }
 
+// Of `state.run` at most: what the gate lets pass unseen, and what a person has seen.
+std::uint64_t RetargetsAllowed(const InstanceSettings& settings, const ReaderState& state,
+                               const RunId& run, EntryClass entry_class) {
+  const std::uint64_t budget = BudgetOf(settings, RowsOf(state, entry_class));
+  const auto approved = state.approved_retargets.find(entry_class);
+  const bool seen =
+      !run.is_zero() && run == state.approved_run && approved != state.approved_retargets.end();
+  return seen ? std::max(budget, approved->second) : budget;
+}
+
 }  // namespace
 
 Result<std::uint64_t> DeletesLeft(const storage::ReadView& view, const InstanceSettings& settings,
@@ -100,16 +110,36 @@ Result<GateVerdict> JudgeRun(const storage::ReadView& view, const InstanceSettin
   if (named && totals.run == state.run) return GateVerdict::kPass;
   std::map<EntryClass, bool> hold;
   for (const auto& [entry_class, of_class] : totals.by_class) {
-    const std::uint64_t budget = BudgetOf(settings, RowsOf(state, entry_class));
-    const bool approved = named && totals.run == state.approved_run;
-    if (of_class.retargets > budget && !approved) return GateVerdict::kSuspect;
+    if (of_class.retargets > RetargetsAllowed(settings, state, totals.run, entry_class))
+      return GateVerdict::kSuspect;
     if (of_class.deletes == 0) continue;
     DIRSYNC_TRY(left, DeletesLeft(view, settings, state, entry_class, now));
     if (of_class.deletes > left) hold[entry_class] = true;
   }
   state.run = totals.run;
   state.hold_deletes = std::move(hold);
+  state.retargets.clear();
+  for (const auto& [entry_class, of_class] : totals.by_class)
+    if (of_class.retargets > 0) state.retargets[entry_class].declared = of_class.retargets;
+  if (totals.run != state.approved_run) {
+    state.approved_run = {};
+    state.approved_retargets.clear();
+  }
   return GateVerdict::kPass;
+}
+
+GateVerdict CountRetargets(const InstanceSettings& settings,
+                           const std::map<EntryClass, std::uint64_t>& retargets,
+                           ReaderState& state) {
+  GateVerdict verdict = GateVerdict::kPass;
+  for (const auto& [entry_class, count] : retargets) {
+    RunRetargets& of_class = state.retargets[entry_class];
+    of_class.told += count;
+    const std::uint64_t allowed = RetargetsAllowed(settings, state, state.run, entry_class);
+    // What was declared was judged by the rows that there were then.
+    if (of_class.told > std::max(of_class.declared, allowed)) verdict = GateVerdict::kSuspect;
+  }
+  return verdict;
 }
 
 }  // namespace dirsync

@@ -23,8 +23,16 @@ enum class GateVerdict : std::uint8_t {
   kPass,     // apply; deletes of the classes in state.hold_deletes are held
   kSuspect,  // retargets of more than the budget: stop before the run, cursor unmoved (R4)
 };
-// Judges a run once, before its first write: sets state.run and state.hold_deletes.
+// Judges a run once, by what it declares, before its first write: sets state.run,
+// state.hold_deletes, and begins state.retargets. An approval ends with the run that it was for.
 Result<GateVerdict> JudgeRun(const storage::ReadView& view, const InstanceSettings& settings,
                              const RunTotals& totals, ReaderState& state, Instant now);
+
+// Counts the entries to which a batch of state.run really gave another address. kSuspect: the run
+// gives more of them than the gate let pass, whatever it declared; nothing of the batch may be
+// written then.
+GateVerdict CountRetargets(const InstanceSettings& settings,
+                           const std::map<EntryClass, std::uint64_t>& retargets,
+                           ReaderState& state);
 
 }  // namespace dirsync

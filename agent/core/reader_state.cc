@@ -8,8 +8,9 @@
 namespace dirsync {
 namespace {
 
-// 1: before full copies came in ranges; 2: before sites chose what they take
-constexpr std::uint8_t kVersion = 3;
+// 1: before full copies came in ranges; 2: before sites chose what they take; 3: before the other
+// addresses that a run gives were counted
+constexpr std::uint8_t kVersion = 4;
 constexpr std::uint64_t kListMax = 65536;  // of any list in the row: a damaged count asks for more
 
 std::unexpected<Error> Corrupt(std::string_view cause) {
@@ -122,6 +123,33 @@ FullJob TakeJob(RowReader& reader, std::uint8_t version) {
   return job;
 }
 
+void PutRetargets(RowWriter& writer, const ReaderState& state) {
+  writer.Varint(state.retargets.size());
+  for (const auto& [entry_class, of_class] : state.retargets) {
+    writer.U8(static_cast<std::uint8_t>(entry_class));
+    writer.Varint(of_class.declared);
+    writer.Varint(of_class.told);
+  }
+  writer.Varint(state.approved_retargets.size());
+  for (const auto& [entry_class, retargets] : state.approved_retargets) {
+    writer.U8(static_cast<std::uint8_t>(entry_class));
+    writer.Varint(retargets);
+  }
+}
+void TakeRetargets(RowReader& reader, ReaderState& state) {
+  const std::uint64_t classes = reader.Varint();
+  for (std::uint64_t i = 0; i < classes && i < kListMax && reader.ok(); ++i) {
+    RunRetargets& of_class = state.retargets[static_cast<EntryClass>(reader.U8())];
+    of_class.declared = reader.Varint();
+    of_class.told = reader.Varint();
+  }
+  const std::uint64_t approved = reader.Varint();
+  for (std::uint64_t i = 0; i < approved && i < kListMax && reader.ok(); ++i) {
+    const auto entry_class = static_cast<EntryClass>(reader.U8());
+    state.approved_retargets[entry_class] = reader.Varint();
+  }
+}
+
 void PutClasses(RowWriter& writer, const ReaderState& state) {
   writer.Varint(state.rows.size());
   for (const auto& [entry_class, rows] : state.rows) {
@@ -200,6 +228,7 @@ std::string EncodeReader(const ReaderState& state) {
   if (state.full) PutJob(writer, *state.full);
   PutPosition(writer, state.settled);
   PutNames(writer, state.taken);
+  PutRetargets(writer, state);
   return out;
 }
 
@@ -228,6 +257,7 @@ Result<ReaderState> DecodeReader(std::string_view row) {
   if (reader.U8() != 0) state.full = TakeJob(reader, version);
   if (version > 1) state.settled = TakePosition(reader);
   if (version > 2) state.taken = TakeNames(reader);
+  if (version > 3) TakeRetargets(reader, state);
   if (!reader.ok() || !reader.at_end()) return Corrupt("cut short or too long");
   return state;
 }

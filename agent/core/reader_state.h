@@ -33,6 +33,12 @@ struct FullJob {
   auto operator<=>(const FullJob&) const = default;
 };
 
+struct RunRetargets {
+  std::uint64_t declared = 0;  // by its first batch, which the gate let pass
+  std::uint64_t told = 0;      // by its batches so far, counted here
+  auto operator<=>(const RunRetargets&) const = default;
+};
+
 struct ReaderState {
   storage::StreamNumber number = 0;
   SourceKind source = SourceKind::kUnbound;
@@ -47,7 +53,10 @@ struct ReaderState {
   std::map<EntryClass, bool> hold_deletes;
   // A fork was seen: until a full copy or a new epoch ends it.
   bool hold_all_deletes = false;
-  RunId approved_run;  // a suspect run that a person let pass
+  // Entries that the run gives another address, by class.
+  std::map<EntryClass, RunRetargets> retargets;
+  RunId approved_run;  // a suspect run that a person let pass, until another run begins
+  std::map<EntryClass, std::uint64_t> approved_retargets;  // of it, as that person saw them
   RunId rejected_run;
   std::optional<RunTotals> suspect;  // what stopped the stream: waiting for approve or reject
   std::optional<FullJob> full;

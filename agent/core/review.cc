@@ -197,6 +197,9 @@ Result<> ApproveSuspect(ReaderState& state) {
   if (!state.suspect)
     return Fail(ErrorCode::kNotFound, "approve run of " + state.stream.ToString() + ": none waits");
   state.approved_run = state.suspect->run;
+  state.approved_retargets.clear();
+  for (const auto& [entry_class, of_class] : state.suspect->by_class)
+    state.approved_retargets[entry_class] = of_class.retargets;
   state.suspect.reset();
   return {};
 }

@@ -91,9 +91,16 @@ void LeaveBehind(const ApplyContext& context, MirrorRow& row, ToldState told) {
     if (!std::ranges::binary_search(row.stale, now.name)) row.kept_out.push_back(now.name);
 }
 
+// The gate counts what a run really does, whatever it declares (R5).
+void CountRetarget(ApplyContext& context, const MirrorSlot& slot, const ToldState& after) {
+  if (slot.exists && IsCounted(slot.row.status) && slot.row.told.target_hash != after.target_hash)
+    ++context.retargets[after.entry_class];
+}
+
 // Writes the row of what landed or was refused, with the state that was told.
 Result<> Settle(ApplyContext& context, MirrorSlot& slot, const Change& change, ToldState told,
                 Result<Landing> landing) {
+  CountRetarget(context, slot, told);
   Stamp(context, slot.row);
   if (!landing) {
     if (!IsRefusal(landing.error().code)) return std::unexpected(std::move(landing).error());
@@ -175,7 +182,10 @@ Result<> MoveToldState(ApplyContext& context, MirrorSlot& slot, const Change& ch
   Result<ToldState> after = StateAfter(context.source.hash_key, slot.row.told, change);
   slot.Uncount(context);
   // Without the full list of values the state cannot be known; the whole entry will bring it.
-  if (after) LeaveBehind(context, slot.row, std::move(*after));
+  if (after) {
+    CountRetarget(context, slot, *after);
+    LeaveBehind(context, slot.row, std::move(*after));
+  }
   slot.row.status = MirrorStatus::kQuarantined;
   Stamp(context, slot.row);
   slot.Put(context);

@@ -239,7 +239,10 @@ Result<> SyncFileImport::ApplyOneBatch(SyncFileRecords& records, SyncFileRecords
   auto counts = ApplyBatch(run_.Begin(), run_.input, batch, info.digest, run_.state);
   if (!counts) {
     // A suspect run stops here; that it waits for a person is kept.
-    if (counts.error().code == ErrorCode::kSuspect) DIRSYNC_CHECK(run_.Commit());
+    if (counts.error().code == ErrorCode::kSuspect) {
+      run_.Begin().Rollback();
+      DIRSYNC_CHECK(run_.Commit());
+    }
     return std::unexpected(counts.error());
   }
   run_.report.counts.Add(*counts);

@@ -126,6 +126,7 @@ void Schedule::Limit() {
   SitePolicy policy{draw(4) == 0 ? "*" : sites[draw(sites.size())].name, {}, {}, {}};
   if (draw(3) != 0) policy.max_objects = 1 + draw(20);
   if (draw(3) != 0) policy.max_changes_per_hour = draw(30);
+  (void)at.store->Settle();
   const auto set = at.store->Write([&](storage::Transaction& transaction) -> Result<> {
     StorePolicy(transaction, policy);
     return {};
@@ -139,6 +140,7 @@ void Schedule::Limit() {
 
 void Schedule::LiftLimits() {
   for (Site& site : deployment_.sites()) {
+    (void)site.store->Settle();
     const auto lifted = site.store->Write([&](storage::Transaction& transaction) -> Result<> {
       DIRSYNC_TRY(policies, ListPolicies(transaction));
       for (const SitePolicy& policy : policies) StorePolicy(transaction, {policy.site, {}, {}, {}});

@@ -26,6 +26,13 @@ class GateTest : public ::testing::Test {
   GateVerdict Judge(const RunTotals& totals) {
     return JudgeRun(transaction_, settings_, totals, state_, now_).value();
   }
+  GateVerdict Told(std::uint64_t retargets) {
+    return CountRetargets(settings_, {{kMailbox, retargets}}, state_);
+  }
+  void Approve(std::uint8_t run, std::uint64_t retargets) {
+    state_.approved_run = FilledId<RunId>(run);
+    state_.approved_retargets = {{kMailbox, retargets}};
+  }
   static RunTotals Run(std::uint8_t number, std::uint64_t deletes, std::uint64_t retargets = 0) {
     RunTotals totals;
     totals.run = FilledId<RunId>(number);
@@ -120,9 +127,35 @@ TEST_F(GateTest, MassRetargetsAreSuspectUntilApproved) {
   EXPECT_EQ(Judge(Run(1, 0, 60)), GateVerdict::kPass);
   EXPECT_EQ(Judge(Run(2, 0, 61)), GateVerdict::kSuspect);
   EXPECT_EQ(state_.run, FilledId<RunId>(1));
-  state_.approved_run = FilledId<RunId>(2);
+  Approve(2, 61);
   EXPECT_EQ(Judge(Run(2, 0, 61)), GateVerdict::kPass);
   EXPECT_EQ(Judge(Run(3, 0, 61)), GateVerdict::kSuspect);
+}
+
+TEST_F(GateTest, AnApprovalIsForWhatWasSeen_AndEndsWithItsRun) {
+  Approve(2, 70);
+  EXPECT_EQ(Judge(Run(2, 0, 71)), GateVerdict::kSuspect) << "a larger one under its id";
+  EXPECT_EQ(Judge(Run(2, 0, 70)), GateVerdict::kPass);
+  EXPECT_EQ(Told(70), GateVerdict::kPass);
+  EXPECT_EQ(Judge(Run(2, 0, 70)), GateVerdict::kPass) << "its next batch";
+  EXPECT_EQ(Told(1), GateVerdict::kSuspect) << "a second run under its id";
+  EXPECT_EQ(Judge(Run(3, 0)), GateVerdict::kPass);
+  EXPECT_EQ(Judge(Run(2, 0, 70)), GateVerdict::kSuspect);
+}
+
+TEST_F(GateTest, RetargetsAreCountedWhateverARunDeclares) {
+  EXPECT_EQ(Judge(Run(1, 0)), GateVerdict::kPass);
+  EXPECT_EQ(Told(40), GateVerdict::kPass);
+  EXPECT_EQ(Told(20), GateVerdict::kPass);
+  EXPECT_EQ(Told(1), GateVerdict::kSuspect);
+  EXPECT_EQ(Judge(Run(2, 0)), GateVerdict::kPass);
+  EXPECT_EQ(Told(60), GateVerdict::kPass) << "another run has its own budget";
+}
+
+TEST_F(GateTest, WhatWasDeclaredPasses_ThoughTheRowsBecomeFewer) {
+  EXPECT_EQ(Judge(Run(1, 0, 60)), GateVerdict::kPass);
+  state_.rows[kMailbox] = 300;
+  EXPECT_EQ(Told(60), GateVerdict::kPass);
 }
 
 TEST_F(GateTest, ARejectedRunIsRefused) {

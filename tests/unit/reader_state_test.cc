@@ -26,6 +26,8 @@ ReaderState Sample() {
   state.suspect = RunTotals{FilledId<RunId>(8), {{EntryClass::kMailbox, {1, 2, 3, 4, 5}}}};
   state.full = FullJob{state.cursor, state.cursor, 255, IdOf(3), 17, true, {8, 9}, {"City"}};
   state.taken = {"City", "Title"};
+  state.retargets = {{EntryClass::kMailbox, {30, 12}}};
+  state.approved_retargets = {{EntryClass::kMailbox, 40}};
   return state;
 }
 
@@ -41,7 +43,12 @@ TEST(ReaderState_ReadsWhatItWrote, InAnEarlierVersion) {
   ReaderState state = Sample();
   state.taken = {"*"};
   state.full->taken = {"*"};
+  state.retargets.clear();
+  state.approved_retargets.clear();
   std::string row = EncodeReader(state);
+  row.resize(row.size() - 2);  // two empty lists
+  row[0] = 3;
+  EXPECT_EQ(DecodeReader(row).value(), state);
   row.erase(row.size() - kAll);
   row.erase(row.size() - kPositionBytes - kAll, kAll);
   row[0] = 2;

@@ -252,6 +252,41 @@ TEST_F(SuspectTest, ApprovedItPasses) {
   ExpectError(ApproveSuspect(reader_.state), ErrorCode::kNotFound);
 }
 
+TEST_F(SuspectTest, OneThatDeclaresNoneIsFoundByWhatItDoes) {
+  batch_.run.by_class.clear();
+  const Position cursor = reader_.state.cursor;
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
+  EXPECT_EQ(reader_.storage.rows(), before_);
+  EXPECT_EQ(reader_.state.cursor, cursor);
+  ASSERT_TRUE(reader_.state.suspect);
+  EXPECT_EQ(reader_.state.suspect->by_class[EntryClass::kMailbox].retargets, 25u);
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  EXPECT_EQ(reader_.Must(batch_).modified, 25u);
+}
+
+TEST_F(SuspectTest, ItsLaterBatchesAreCountedToo_AndSoIsASecondRunUnderItsId) {
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  reader_.Must(batch_);
+  Change more = source_.told[IdOf(1)];
+  more.target_address = "EDK:again@Site1.Testorg.com";
+  Batch second = source_.Number({source_.Modify(more)});
+  second.run = batch_.run;
+  ExpectError(reader_.Apply(second), ErrorCode::kSuspect);
+  EXPECT_EQ(reader_.state.suspect->by_class[EntryClass::kMailbox].retargets, 26u);
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  reader_.Must(second);
+}
+
+TEST_F(SuspectTest, WholeEntriesCountAsWell) {
+  std::vector<Change> whole;
+  for (unsigned i = 1; i <= 25; ++i) whole.push_back(source_.told[IdOf(i)]);
+  batch_.changes = whole;
+  batch_.run.by_class.clear();
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
+  reader_.state.suspect.reset();
+}
+
 TEST_F(SuspectTest, RejectedItNeverPassesUntilAFullCopy) {
   ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
   EXPECT_OK(RejectSuspect(reader_.state));
