@@ -285,9 +285,8 @@ CommandGroup PolicyCommands() {
             .arguments = "[SITE]",
             .words_max = 1,
             .help = "what each site may have, change and tell here; * is for all others",
-            .examples = {"dirsync sites policy",
-                         "dirsync sites policy Site1 --max-objects 5000 --max-changes-per-hour "
-                         "2000",
+            .examples = {"dirsync sites policy", "dirsync sites policy Site1 --max-objects 5000",
+                         "dirsync sites policy Site1 --max-changes-per-hour 2000",
                          "dirsync sites policy '*' --max-objects 20000",
                          "dirsync sites policy Site1 --attributes Display-Name,Telephone-Office",
                          "dirsync sites policy Site1 --attributes all --max-objects default",

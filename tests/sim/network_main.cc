@@ -56,6 +56,7 @@ class Schedule {
   void Fault(std::size_t actor);
   void Import(std::size_t actor, const std::function<void()>& import);
   void Limit();
+  void SettleWithinLimits();
   void LiftLimits();
   std::map<std::string, SiteObjects> ObjectsAt(std::size_t site);
   void CheckLimits(std::size_t site, const std::map<std::string, SiteObjects>& before);
@@ -124,18 +125,30 @@ void Schedule::Limit() {
   std::vector<Site>& sites = deployment_.sites();
   Site& at = sites[draw(sites.size())];
   SitePolicy policy{draw(4) == 0 ? "*" : sites[draw(sites.size())].name, {}, {}, {}};
-  if (draw(3) != 0) policy.max_objects = 1 + draw(20);
-  if (draw(3) != 0) policy.max_changes_per_hour = draw(30);
+  if (draw(3) != 0) policy.max_objects = draw(6);
+  if (draw(3) != 0) policy.max_changes_per_hour = draw(8);
   (void)at.store->Settle();
   const auto set = at.store->Write([&](storage::Transaction& transaction) -> Result<> {
     StorePolicy(transaction, policy);
     return {};
   });
+  const auto text = [](const std::optional<std::uint64_t>& limit) {
+    return limit ? std::to_string(*limit) : std::string("as ever");
+  };
   if (set)
-    deployment_.trace.push_back(at.name + " limits " + policy.site + ": " +
-                                std::to_string(policy.max_objects.value_or(0)) + " objects, " +
-                                std::to_string(policy.max_changes_per_hour.value_or(0)) +
-                                " changes (0: none set)");
+    deployment_.trace.push_back(at.name + " limits " + policy.site + ": objects " +
+                                text(policy.max_objects) + ", changes " +
+                                text(policy.max_changes_per_hour));
+}
+
+// What waits for a limit waits for ever, or for the hour; then nothing does.
+void Schedule::SettleWithinLimits() {
+  std::vector<std::map<std::string, SiteObjects>> before;
+  for (std::size_t site = 0; site < deployment_.sites().size(); ++site)
+    before.push_back(ObjectsAt(site));
+  (void)network_.Settle(12);
+  for (std::size_t site = 0; site < before.size(); ++site) CheckLimits(site, before[site]);
+  LiftLimits();
 }
 
 void Schedule::LiftLimits() {
@@ -240,7 +253,7 @@ bool Schedule::Run(std::size_t steps, bool verbose) {
     Collect();
     ++totals_.steps;
   }
-  if (limits_) LiftLimits();
+  if (limits_) SettleWithinLimits();
   if (!Failed()) {
     if (pauses_)
       for (Site& site : deployment_.sites()) deployment_.Pause(site, false);
