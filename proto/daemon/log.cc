@@ -139,8 +139,8 @@ struct Log::State {
 
   const std::string component;
   const LogForm form;
+  std::shared_ptr<StandardErrorSink> sink;  // outlives the pool's thread, which writes into it
   const std::shared_ptr<Pool> pool = MakePool();
-  std::shared_ptr<StandardErrorSink> sink;
   std::shared_ptr<spdlog::async_logger> logger;
   std::mutex mutex;  // of `repeats`
   RepeatFilter repeats;
