@@ -55,7 +55,7 @@ TEST_F(NetTest, TwoClientsAreTwoSessionsWhateverTheySay) {
 TEST_F(NetTest, ARevokedKeyIsStillNamedOnItsLiveConnection) {
   auto connection = Connect(Keys(2));
   ASSERT_TRUE(WaitFor(*connection, ConnectionState::kConnected));
-  allowed_.erase(Keys(2).public_key);
+  Revoke(Keys(2).public_key);
   ASSERT_TRUE(connection->Send(Ping{}).has_value());
   auto received = Receive();
   ASSERT_TRUE(received.has_value());

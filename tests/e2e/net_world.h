@@ -65,10 +65,20 @@ class NetWorld : public ::testing::Test {
     settings.handshake_ms = 1000;
     if (change) change(settings);
     auto bound = Listener::Bind(
-        *context_, settings, [this](const TransportKey& key) { return allowed_.contains(key); },
+        *context_, settings, [this](const TransportKey& key) { return IsAllowed(key); },
         Secret(99));
     ASSERT_TRUE(bound.has_value()) << bound.error().ToString();
     listener_ = std::move(*bound);
+  }
+
+  // Asked by the thread that answers ZeroMQ.
+  bool IsAllowed(const TransportKey& key) {
+    const std::lock_guard lock(mutex_);
+    return allowed_.contains(key);
+  }
+  void Revoke(const TransportKey& key) {
+    const std::lock_guard lock(mutex_);
+    allowed_.erase(key);
   }
 
   std::unique_ptr<Connection> Connect(const TransportKeyPair& keys) {
@@ -112,6 +122,7 @@ class NetWorld : public ::testing::Test {
     return refusals;
   }
 
+  std::mutex mutex_;  // of `allowed_`
   std::set<TransportKey> allowed_{Keys(2).public_key, Keys(3).public_key};
   std::unique_ptr<ListenerContext> context_;
   std::unique_ptr<Listener> listener_;
