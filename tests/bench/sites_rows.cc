@@ -156,9 +156,12 @@ class ManySites {
   }
 
   // MiB that the broker would grow by in ten minutes, from what it did in `seconds` of batches to
-  // all; the first third is not looked at.
+  // all: its peak in the last third against that in the middle one. Between two flushes of its
+  // store it grows by what waits to be flushed, for some four minutes at this load, and no line
+  // through less than several of them means anything: `seconds` should be 1,200 at least.
   double Slope(int seconds, std::uint64_t& delivered) {
-    std::vector<std::pair<double, double>> points;  // seconds, MiB
+    double middle = 0;
+    double end = 0;
     const auto start = Clock::now();
     double next_batch = 0;
     double next_look = 0;
@@ -172,8 +175,9 @@ class ManySites {
         next_batch += kBatchSeconds;
       }
       if (now >= next_look) {
+        double& peak = now > seconds * 2 / 3.0 ? end : middle;
         if (now > seconds / 3.0)
-          points.emplace_back(now, static_cast<double>(world_.BrokerKib()) / 1024);
+          peak = std::max(peak, static_cast<double>(world_.BrokerKib()) / 1024);
         next_look += 1;
       }
       Turn();
@@ -183,24 +187,10 @@ class ManySites {
       return std::ranges::all_of(sites_, [&](const auto& site) { return site->cursor() == last; });
     });
     for (const auto& site : sites_) delivered += site->cursor() - 1;
-    return Gradient(points) * 600;
+    return (end - middle) / (seconds / 3.0) * 600;
   }
 
  private:
-  // Of the straight line that fits best.
-  static double Gradient(const std::vector<std::pair<double, double>>& points) {
-    double x = 0, y = 0, xx = 0, xy = 0;
-    const auto n = static_cast<double>(points.size());
-    for (const auto& [at, value] : points) {
-      x += at;
-      y += value;
-      xx += at * at;
-      xy += at * value;
-    }
-    const double below = n * xx - x * x;
-    return below > 0 ? (n * xy - x * y) / below : 0;
-  }
-
   NetworkWorld world_;
   SignedBatches maker_;
   dirsync::Publish first_;
