@@ -1,5 +1,8 @@
 #include "cli/answer.h"
 
+#include <chrono>
+#include <utility>
+
 #include "cli/command.h"
 #include "cli/serving.h"
 #include "proto/trust/membership.h"
@@ -7,6 +10,8 @@
 namespace dirsync::cli {
 
 namespace {
+
+constexpr Duration kWhileAsked = std::chrono::milliseconds(200);
 
 Console ConsoleOf(CommandCall& call, const std::function<bool()>& interrupted) {
   const CommandRequest& request = call.request();
@@ -50,9 +55,14 @@ void AnswerCall(AgentControl& agent, CommandCall& call, const std::function<bool
   console.agent = &agent;
   const Serving serving = ServingOf(agent);
   console.serving = &serving;
-  store.set_interrupted(interrupted);
+  // An error of the agent's ends the next thing that the command does.
+  console.go_on_while_asked = [&](bool on) {
+    call.WhileAsked(!on ? std::function<void()>()
+                        : [&] { static_cast<void>(agent.Turn({}, kWhileAsked)); });
+  };
+  auto before = store.set_interrupted(interrupted);
   const int status = RunCommand(store.world(), console, call.request().words);
-  store.set_interrupted({});
+  store.set_interrupted(std::move(before));
   call.Finish(status);
 }
 

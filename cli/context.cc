@@ -50,7 +50,13 @@ bool Context::can_ask() const {
   return console_.in_terminal && console_.err_terminal && !options_.yes && !options_.json;
 }
 
-bool Context::Confirmed(std::string_view question) { return !can_ask() || Ask(question); }
+bool Context::Confirmed(std::string_view question) {
+  if (!can_ask()) return true;
+  if (console_.go_on_while_asked) console_.go_on_while_asked(true);
+  const bool confirmed = Ask(question);
+  if (console_.go_on_while_asked) console_.go_on_while_asked(false);
+  return confirmed;
+}
 
 bool Context::Ask(std::string_view question) {
   for (;;) {

@@ -39,6 +39,8 @@ struct Console {
   BrokerAdmin* open_broker = nullptr;
   // In an agent: its session with the broker.
   AgentControl* agent = nullptr;
+  // Has the agent go on, or not, while a question waits for its answer. Empty: it cannot.
+  std::function<void(bool on)> go_on_while_asked = {};
   // Whether Ctrl-C was pressed, or nobody is there any more. Empty: the process ends then.
   std::function<bool()> interrupted = {};
   // Has the command run by the process that has the store in `folder` open, and returns its exit
@@ -88,9 +90,10 @@ class Context {
 
   // Whether a question can be answered: terminal on both sides, no --yes, no --json.
   bool can_ask() const;
-  // True at once when nothing can be asked.
+  // True at once when nothing can be asked. An agent goes on meanwhile: what was read of the store
+  // before may be old.
   bool Confirmed(std::string_view question);
-  // Reads a yes or no. REQUIRES can_ask().
+  // Reads a yes or no, while an agent waits. REQUIRES can_ask().
   bool Ask(std::string_view question);
 
   // One line on stderr; with --json an object: {"note":…}, {"warning":…}.

@@ -44,7 +44,7 @@ class ResyncRun {
                     "dirsync resync status");
       DIRSYNC_TRY(messages, AskAll());
       DIRSYNC_CHECK(agent_.Turn(std::move(messages), kTurn));
-      for (const AdminReply& reply : agent_.link().TakeReplies()) TakeReply(reply);
+      TakeReplies();
       DIRSYNC_CHECK(LookAtOwn());
       GiveUp();
       ShowProgress();
@@ -124,20 +124,23 @@ class ResyncRun {
     return std::nullopt;
   }
 
-  void TakeReply(const AdminReply& reply) {
-    const auto asked = std::ranges::find_if(asked_, [&](const Asked& one) {
-      return std::ranges::find(one.nonces, reply.nonce) != one.nonces.end();
-    });
-    if (asked == asked_.end() || asked->outcome.ended) return;
+  void TakeReplies() {
+    for (Asked& asked : asked_)
+      for (const Nonce& nonce : asked.nonces)
+        if (const auto reply = agent_.link().TakeReply(nonce); reply && !asked.outcome.ended)
+          TakeReply(*reply, asked);
+  }
+
+  void TakeReply(const AdminReply& reply, Asked& asked) {
     if (reply.done && reply.code == ErrorCode::kUnreachable) {
-      asked->ask_at = Now() + kConnectAgain;
-      asked->outcome.text = reply.text;
+      asked.ask_at = Now() + kConnectAgain;
+      asked.outcome.text = reply.text;
       return;
     }
-    asked->heard = Now();
-    asked->ask_at = Now() + kAskAgain;
-    TakeProgress(reply.text, asked->outcome);
-    if (reply.done) End(*asked, reply.code, reply.text);
+    asked.heard = Now();
+    asked.ask_at = Now() + kAskAgain;
+    TakeProgress(reply.text, asked.outcome);
+    if (reply.done) End(asked, reply.code, reply.text);
   }
 
   // Own copies are looked at, not asked.

@@ -108,9 +108,14 @@ enum class Verdict { kApprove, kReject };
 Result<> JudgeSuspect(Context& context, Store& store, const InstanceState& state, Verdict verdict) {
   const bool approve = verdict == Verdict::kApprove;
   DIRSYNC_CHECK(context.Change(store, [&](storage::Transaction& transaction) -> Result<> {
-    ReaderState reader = *state.reader;
-    DIRSYNC_CHECK(approve ? ApproveSuspect(reader) : RejectSuspect(reader));
-    StoreReader(transaction, reader);
+    DIRSYNC_TRY(reader, LoadReader(transaction, state.import_number));
+    if (!reader || !reader->suspect || reader->suspect->run != state.reader->suspect->run)
+      return Fail(ErrorCode::kStalePlan,
+                  "judging the suspect run of " + Printable(state.settings.name) +
+                      ": another one waits now, or none",
+                  "dirsync held list");
+    DIRSYNC_CHECK(approve ? ApproveSuspect(*reader) : RejectSuspect(*reader));
+    StoreReader(transaction, *reader);
     return {};
   }));
   if (context.json()) return {};
@@ -308,23 +313,25 @@ Result<int> Settle(Context& context, const Arguments& arguments) {
   if (!kRetry && chosen.size() > 1 && !context.dry_run() &&
       !context.Confirmed("forget " + Counted(chosen.size(), "quarantined change") + "?"))
     return Fail(ErrorCode::kInterrupted, "discarding: not confirmed", "nothing was changed");
+  // What has been told anew meanwhile is left to stand.
+  std::size_t settled = 0;
   DIRSYNC_CHECK(context.Change(*store, [&](storage::Transaction& transaction) -> Result<> {
-    for (const QuarantineRow& row : chosen)
-      DIRSYNC_CHECK(kRetry ? RetryQuarantined(transaction, row)
-                           : DiscardQuarantined(transaction, row));
+    for (const QuarantineRow& row : chosen) {
+      DIRSYNC_TRY(stood, kRetry ? RetryQuarantined(transaction, row)
+                                : DiscardQuarantined(transaction, row));
+      settled += stood ? 1 : 0;
+    }
     return {};
   }));
   if (context.json()) {
-    context.out() << JsonObject().Number(kRetry ? "asked" : "discarded", chosen.size()).Finish()
-                  << '\n';
+    context.out() << JsonObject().Number(kRetry ? "asked" : "discarded", settled).Finish() << '\n';
     return 0;
   }
   context.out() << (context.dry_run() ? "would have " : "")
                 << (kRetry ? "asked for " : "discarded ")
-                << (kRetry ? Counted(chosen.size(), "entry", "entries")
-                           : Counted(chosen.size(), "change"))
+                << (kRetry ? Counted(settled, "entry", "entries") : Counted(settled, "change"))
                 << (kRetry ? " again" : "") << '\n';
-  if (kRetry && !chosen.empty())
+  if (kRetry && settled > 0)
     context.Note(
         "the next file that goes back to the sender carries the request; it sends them "
         "whole with its next run");

@@ -77,6 +77,13 @@ Result<> LoadHeld(const ApplyContext& context, const HeldRow& held, MirrorSlot& 
   return {};
 }
 
+Result<bool> Stands(const storage::ReadView& view, const QuarantineRow& row) {
+  DIRSYNC_TRY(value, view.Get(storage::QuarantineKey(row.number, row.id)));
+  if (!value) return false;
+  DIRSYNC_TRY(now, DecodeQuarantine(*value));
+  return now.version == row.version;
+}
+
 ApplySource SourceOf(const ReaderState& state, const InstanceSettings* settings) {
   if (state.source == SourceKind::kForeign && settings != nullptr)
     return ForeignSource(*settings, state);
@@ -212,18 +219,22 @@ Result<> RejectSuspect(ReaderState& state) {
   return {};
 }
 
-Result<> RetryQuarantined(storage::Transaction& transaction, const QuarantineRow& row) {
+Result<bool> RetryQuarantined(storage::Transaction& transaction, const QuarantineRow& row) {
+  DIRSYNC_TRY(stands, Stands(transaction, row));
+  if (!stands) return false;
   PutWanted(transaction, row.number, row.id, row.version);
   QuarantineRow asked = row;
   asked.asked = true;
   transaction.Put(storage::QuarantineKey(row.number, row.id), EncodeQuarantine(asked));
-  return {};
+  return true;
 }
 
-Result<> DiscardQuarantined(storage::Transaction& transaction, const QuarantineRow& row) {
+Result<bool> DiscardQuarantined(storage::Transaction& transaction, const QuarantineRow& row) {
+  DIRSYNC_TRY(stands, Stands(transaction, row));
+  if (!stands) return false;
   transaction.Delete(storage::QuarantineKey(row.number, row.id));
   transaction.Delete(storage::WantedKey(row.number, row.id));
-  return {};
+  return true;
 }
 
 Result<std::vector<EntryId>> WantedIds(const storage::ReadView& view,

@@ -51,10 +51,10 @@ Result<> ApproveSuspect(ReaderState& state);
 Result<> RejectSuspect(ReaderState& state);
 
 // Asks for the entry whole with the next ack (WANT). It leaves the quarantine when it arrives and
-// fits.
-Result<> RetryQuarantined(storage::Transaction& transaction, const QuarantineRow& row);
-// Forgets the row: the entry stays out until its source changes it.
-Result<> DiscardQuarantined(storage::Transaction& transaction, const QuarantineRow& row);
+// fits. Result: whether the row still stands there at its version; if not, nothing is asked.
+Result<bool> RetryQuarantined(storage::Transaction& transaction, const QuarantineRow& row);
+// Forgets the row: the entry stays out until its source changes it. Result as above.
+Result<bool> DiscardQuarantined(storage::Transaction& transaction, const QuarantineRow& row);
 
 // Ids to put into the next file's WANT line, at most limits::kWantIds, in key order.
 Result<std::vector<EntryId>> WantedIds(const storage::ReadView& view, storage::StreamNumber number);

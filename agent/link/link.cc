@@ -128,7 +128,8 @@ Result<> Link::State::Dispatch(const Message& message) {
   if (const auto* m = std::get_if<RosterNews>(&message)) return TakeRosterNews(*m);
   if (const auto* m = std::get_if<AdminRequest>(&message)) return TakeRequest(*m);
   if (const auto* m = std::get_if<AdminReply>(&message)) {
-    replies.push_back(*m);
+    const auto asked = std::ranges::find(questions, m->nonce, &Question::nonce);
+    if (asked != questions.end()) asked->reply = *m;
     return {};
   }
   if (const auto* m = std::get_if<Bye>(&message)) {
@@ -278,6 +279,9 @@ bool Link::has_work() const {
 LinkPhase Link::phase() const { return state_->phase; }
 Error Link::reason() const { return state_->reason; }
 std::vector<LinkEvent> Link::TakeEvents() { return std::exchange(state_->events, {}); }
-std::vector<AdminReply> Link::TakeReplies() { return std::exchange(state_->replies, {}); }
+std::optional<AdminReply> Link::TakeReply(const Nonce& question) {
+  const auto asked = std::ranges::find(state_->questions, question, &Question::nonce);
+  return asked == state_->questions.end() ? std::nullopt : std::exchange(asked->reply, {});
+}
 
 }  // namespace dirsync

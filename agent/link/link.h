@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,7 +67,8 @@ class Link {
   // Begins a full copy of the stream that import `instance` reads, by ranges (R2); goes on where a
   // killed one stopped. kNotFound, kUnreachable (offline: it begins when connected).
   Result<std::vector<Message>> TakeFull(const std::string& instance);
-  // A request signed by this site for another one's agent.
+  // A request signed by this site for another one's agent; its nonce is the question's. The last
+  // limits::kQuestionsOpen of them can be answered.
   Result<std::vector<Message>> Ask(const std::string& target, std::vector<std::string> words);
 
   // The streams that this site may read, as told since WELCOME.
@@ -77,8 +79,8 @@ class Link {
   AgentReport Report() const;
   // Since the last call, oldest first.
   std::vector<LinkEvent> TakeEvents();
-  // Replies to Ask since the last call.
-  std::vector<AdminReply> TakeReplies();
+  // The newest reply to a question of Ask since the last call; nullopt: none.
+  std::optional<AdminReply> TakeReply(const Nonce& question);
 
  private:
   struct State;

@@ -30,6 +30,7 @@ constexpr milliseconds kReopenMax{30'000};
 constexpr milliseconds kRound{60'000};  // nothing waits longer than this
 // Shares send no events, and a file that does not change sends none either.
 constexpr milliseconds kFolderRound{1000};
+constexpr milliseconds kExportAgain{10'000};
 constexpr milliseconds kPurgeEvery{3'600'000};
 
 // Everything that lives as long as the store is open.
@@ -59,6 +60,7 @@ class AgentLoop : private AgentControl {
   milliseconds UntilNextTurn() const;
   bool Stopping();
   void TakeSignals();
+  Result<> TurnMeanwhile(const std::vector<Message>& messages, Duration at_most);
   Result<> AnswerCommands();
   Result<> RunFiles();
   Result<> PurgeOnTime();
@@ -73,8 +75,10 @@ class AgentLoop : private AgentControl {
   std::unique_ptr<EventCommand> on_event_;
   std::optional<std::uint64_t> exported_at_;  // commits of the store then; nullopt: not yet
   bool exported_by_broker_ = false;
-  Clock::time_point export_at_{};  // with files_every: then
+  Clock::time_point export_at_{};                  // with files_every: then
+  std::optional<Clock::time_point> export_again_;  // what failed
   Clock::time_point purge_at_{};
+  std::size_t commands_under_way_ = 0;  // each waits in the one before
   bool stop_ = false;
   bool reload_ = false;
 };
@@ -157,13 +161,26 @@ Result<> AgentLoop::TurnAll() {
   return {};
 }
 
-// For a command that waits for what another site does: nothing but the session goes on meanwhile.
+// For a command that waits for another site, or for a person: the session goes on, and so do files
+// and the commands of others.
 Result<> AgentLoop::Turn(std::vector<Message> messages, Duration at_most) {
+  // What stops the command does not stop these.
+  auto of_command = opened_->store->set_interrupted([this] { return Stopping(); });
+  auto turned = TurnMeanwhile(messages, at_most);
+  opened_->store->set_interrupted(std::move(of_command));
+  return turned;
+}
+
+Result<> AgentLoop::TurnMeanwhile(const std::vector<Message>& messages, Duration at_most) {
+  const bool with_commands = commands_under_way_ < limits::kCommandsUnderWay;
   opened_->session->Send(messages);
   DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
   const int soon = opened_->session->timeout_ms(Clock::now());
-  if (soon != 0) Wait(soon < 0 ? at_most : std::min<Duration>(at_most, Duration(soon)), false);
+  if (soon != 0)
+    Wait(soon < 0 ? at_most : std::min<Duration>(at_most, Duration(soon)), with_commands);
+  if (with_commands) DIRSYNC_CHECK(AnswerCommands());
   DIRSYNC_CHECK(opened_->session->Turn(Clock::now()));
+  DIRSYNC_CHECK(RunFiles());
   return opened_->store->Settle();
 }
 
@@ -202,7 +219,9 @@ Result<> AgentLoop::AnswerCommands() {
     const auto call = opened_->commands->Take();
     if (!call) break;
     DIRSYNC_CHECK(opened_->store->Settle());
+    ++commands_under_way_;
     settings_.answer(*this, *call, [this] { return Stopping(); });
+    --commands_under_way_;
   }
   opened_->store->set_interrupted([this] { return Stopping(); });
   return {};
@@ -213,11 +232,14 @@ Result<> AgentLoop::RunFiles() {
   opened_->files->Import(Clock::now());
   // What goes both ways is carried by hand once the broker is away.
   const bool by_broker = opened_->session->carries(Clock::now());
+  const bool again = export_again_ && Clock::now() >= *export_again_;
   const bool changed = exported_at_ != store.commits() || by_broker != exported_by_broker_;
   const bool due = settings_.files_every.count() == 0 || Clock::now() >= export_at_;
-  if (!changed || !due) return {};
+  if (!again && !(changed && due)) return {};
   DIRSYNC_CHECK(store.Settle());
-  opened_->files->Export(by_broker);
+  // A folder that was away, or a disk that was full.
+  export_again_.reset();
+  if (!opened_->files->Export(by_broker)) export_again_ = Clock::now() + kExportAgain;
   exported_by_broker_ = by_broker;
   export_at_ = Clock::now() + settings_.files_every;
   exported_at_ = store.commits();
@@ -246,9 +268,13 @@ milliseconds AgentLoop::UntilNextTurn() const {
   at_most(on_event_->timeout_ms(Clock::now()));
   at_most(opened_->session->timeout_ms(Clock::now()));
   if (!settings_.files_in.empty()) at_most(kFolderRound.count());
+  const auto at_latest = [&](Clock::time_point then) {
+    const auto ms = std::chrono::duration_cast<milliseconds>(then - Clock::now()).count();
+    at_most(std::max<std::int64_t>(0, ms));
+  };
   if (settings_.files_every.count() > 0 && exported_at_ != opened_->store->commits())
-    at_most(std::max<std::int64_t>(
-        0, std::chrono::duration_cast<milliseconds>(export_at_ - Clock::now()).count()));
+    at_latest(export_at_);
+  if (export_again_) at_latest(*export_again_);
   return left;
 }
 

@@ -1,5 +1,6 @@
 // The agent: one process that has a site's store open, answers every command on it, and runs the
-// site's instances. All of it in one thread: a long command holds up the rest, and nothing races.
+// site's instances. All of it in one thread, so nothing races: a command that works holds up the
+// rest, one that waits for another site or for a person does not.
 #pragma once
 
 #include <functional>

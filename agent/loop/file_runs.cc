@@ -295,18 +295,20 @@ Result<bool> FileRuns::Settle(const Candidate& candidate, const Outcome& outcome
   return outcome.fate == Fate::kApplied;
 }
 
-void FileRuns::Export(bool by_broker) {
-  if (out_.empty()) return;
+bool FileRuns::Export(bool by_broker) {
+  if (out_.empty()) return true;
   const auto instances = ListInstances(store_.storage());
-  if (!instances) return;  // the store failed, which its owner finds out
+  if (!instances) return true;  // the store failed, which its owner finds out
+  bool all = true;
   for (const InstanceSettings& instance : *instances) {
     const bool by_file = instance.transport == Transport::kFile ||
                          (instance.transport == Transport::kBoth && !by_broker);
-    if (instance.exports && by_file && !instance.paused) ExportOne(instance);
+    if (instance.exports && by_file && !instance.paused) all = ExportOne(instance) && all;
   }
+  return all;
 }
 
-void FileRuns::ExportOne(InstanceSettings instance) {
+bool FileRuns::ExportOne(InstanceSettings instance) {
   const std::string name = instance.name;
   if (instance.export_file.empty())
     instance.export_file =
@@ -319,15 +321,16 @@ void FileRuns::ExportOne(InstanceSettings instance) {
   const bool news = std::exchange(told_["export/" + FoldName(name)], error) != error;
   if (!report) {
     if (news) Tell("export-refused", name, error, report.error().code);
-    return;
+    return false;
   }
-  if (report->nothing_to_do) return;
+  if (report->nothing_to_do) return true;
   if (const auto recorded = RecordRun(store_, *report); !recorded)
     Tell("not-recorded", name, recorded.error().message, recorded.error().code);
   Tell("exported", name,
        std::string(LastPart(report->file)) + ": " + Changes(report->counts) + "; " +
            report->stream + " is at " + std::to_string(report->sequence),
        ErrorCode::kAlreadyApplied);
+  return true;
 }
 
 }  // namespace dirsync

@@ -35,8 +35,9 @@ class FileRuns {
   // writes it any more. What fails is told, and left for the next call.
   void Import(Clock::time_point now);
   // Runs each export that goes by file and is not paused; with `by_broker`, those that go both ways
-  // are the broker's now. Instances without a file of their own write OUT/SITE.INSTANCE.
-  void Export(bool by_broker);
+  // are the broker's now. Instances without a file of their own write OUT/SITE.INSTANCE. Whether
+  // all went; what did not is worth another call.
+  bool Export(bool by_broker);
 
  private:
   // What became of a file.
@@ -69,7 +70,7 @@ class FileRuns {
                 const Outcome& outcome);
   Outcome Run(const InstanceSettings& instance, const Candidate& candidate);
   Result<bool> Settle(const Candidate& candidate, const Outcome& outcome);
-  void ExportOne(InstanceSettings instance);
+  bool ExportOne(InstanceSettings instance);
   void Tell(std::string kind, const std::string& instance, std::string text, ErrorCode code);
 
   Store& store_;

@@ -86,8 +86,10 @@ class Store {
   std::uint64_t commits() const { return commits_; }
 
   // Asked before each commit while it is set: true stops the command that runs, between two
-  // commits. Empty: nothing stops it.
-  void set_interrupted(std::function<bool()> interrupted) { interrupted_ = std::move(interrupted); }
+  // commits. Empty: nothing stops it. Returns the one before.
+  std::function<bool()> set_interrupted(std::function<bool()> interrupted) {
+    return std::exchange(interrupted_, std::move(interrupted));
+  }
 
  private:
   Store(World& world, std::shared_ptr<storage::Storage> storage, SiteProfile profile,

@@ -32,6 +32,7 @@ class Client {
   }
   ~Client() { close(descriptor_); }
 
+  void set_while_asked(std::function<void()> turn) { while_asked_ = std::move(turn); }
   bool gone() const { return gone_; }
   bool interrupted() const { return interrupted_ || gone_; }
 
@@ -72,7 +73,14 @@ class Client {
     answer_.reset();
     Send(FrameKind::kAsk, "");
     const auto deadline = Clock::now() + std::chrono::seconds(limits::kQuestionSeconds);
-    while (!interrupted() && !answer_ && Wait(POLLIN, deadline)) Look();
+    while (!interrupted() && !answer_ && Clock::now() < deadline) {
+      if (!while_asked_) {
+        Wait(POLLIN, deadline);
+      } else if (!Wait(POLLIN, Clock::now())) {
+        while_asked_();
+      }
+      Look();
+    }
     asked_ = false;
     return std::exchange(answer_, std::nullopt);
   }
@@ -112,6 +120,7 @@ class Client {
 
   int descriptor_;
   FrameReader reader_;
+  std::function<void()> while_asked_;
   bool interrupted_ = false;
   bool gone_ = false;
   bool asked_ = false;
@@ -199,6 +208,9 @@ CommandCall::~CommandCall() {
 }
 
 std::istream& CommandCall::in() { return state_->in; }
+void CommandCall::WhileAsked(std::function<void()> turn) {
+  state_->client.set_while_asked(std::move(turn));
+}
 std::ostream& CommandCall::out() { return state_->out; }
 std::ostream& CommandCall::err() { return state_->err; }
 

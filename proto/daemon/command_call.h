@@ -2,6 +2,7 @@
 // terminal. Thread-safety: one thread.
 #pragma once
 
+#include <functional>
 #include <istream>
 #include <memory>
 #include <ostream>
@@ -24,6 +25,9 @@ class CommandCall {
   // no answer for limits::kQuestionSeconds. A client that does not take what is written for
   // limits::kClientSilenceSeconds counts as gone; what is written for one that is gone is dropped.
   std::istream& in();
+  // While an answer is awaited, `turn` is called again and again: it returns within a fraction of a
+  // second. Without it the caller's thread waits.
+  void WhileAsked(std::function<void()> turn);
   std::ostream& out();
   std::ostream& err();
   // Ctrl-C was pressed there, or the client is gone. Looks without waiting; stays true.

@@ -101,6 +101,13 @@ at 1 resume OUT >/dev/null
 until_true "the resumed instance is run" there "out1/*"
 echo "a paused instance waited"
 
+mv out1 away
+at 1 mailbox add Mailbox17 >/dev/null
+until_true "the export says that its folder is away" grep -q "export-refused.*OUT" agent1.log
+mv away out1
+until_true "it is tried again" crosses Mailbox17
+echo "an export whose folder was away went out once it was back"
+
 for pid in "${agents[@]}"; do kill -TERM "$pid"; done
 for pid in "${agents[@]}"; do wait "$pid" || wrong "an agent ended with $?"; done
 agents=()

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # resync.sh DIRSYNC [PEOPLE]: an admin site has another site take a third one's people whole, beside
 # live changes; the reader, the source, the broker and the asker are killed on the way: the copy goes
-# on where it stood, and ends with equal sums. Who is no admin asks for itself only.
+# on where it stood, and ends with equal sums. Who is no admin asks for itself only. An agent that
+# waits goes on with all else.
 set -euo pipefail
 dirsync=$1
 people=${2:-60000}
@@ -40,6 +41,22 @@ resync >resync.out || wrong "the resync ended with $?: $(cat resync.out)"
 grep -q '"reader":"Site2".*"equal":true' resync.out || wrong "not equal: $(cat resync.out)"
 echo "Site3, an admin, had Site2 take Site1's people: $(sed 's/.*"text":"\([^"]*\)".*/\1/' resync.out)"
 
+# Neither a question that waits for its answer nor a resync that waits for a site holds up others.
+mkfifo answers
+script -qec "'$dirsync' --store site2 resync run --site Site2 --full" /dev/null <answers >screen 2>&1 &
+typing=$!
+exec 9>answers
+asked() { grep -q '(y/n)' screen; }
+until_true "the question stands" asked
+at site1 mailbox add BesideAQuestion >/dev/null
+people=$((people + 1))
+until_true "Site2 takes a change, and lists it, while it asks" knows site2 BesideAQuestion
+echo n >&9
+exec 9>&-
+wait "$typing" || :
+grep -q 'not confirmed' screen || wrong "it was answered with no: $(cat screen)"
+echo "a question holds up neither the session nor other commands"
+
 revive() {
   case $1 in
     broker) start_broker ;;
@@ -62,6 +79,7 @@ dies() {  # dies PROCESS: in the middle of a copy
   local asked since
   since=$(date -u +%Y-%m-%dT%H:%M:%S)
   cut_off
+  timeout 20 "$dirsync" --store site3 status >/dev/null || wrong "Site3 waits, and says nothing"
   end "$1" KILL
   [ "$1" = agent1 ] || kill -CONT "${process[agent1]}"
   revive "$1"

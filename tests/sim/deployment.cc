@@ -325,7 +325,10 @@ void Deployment::ApproveAll(Site& site) {
 void Deployment::RetryAll(Site& site) {
   (void)Settled(site).Write([&](storage::Transaction& t) -> Result<> {
     DIRSYNC_TRY(rows, ListQuarantine(t, 0));
-    for (const QuarantineRow& row : rows) DIRSYNC_CHECK(RetryQuarantined(t, row));
+    for (const QuarantineRow& row : rows) {
+      DIRSYNC_TRY(stood, RetryQuarantined(t, row));
+      if (!stood) return Fail(ErrorCode::kInternal, "a quarantined change is gone");
+    }
     return {};
   });
 }

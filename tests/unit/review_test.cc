@@ -317,6 +317,21 @@ TEST_F(ReviewTest, ARetriedRowIsAskedForAndLeavesWhenItFits) {
   EXPECT_TRUE(reader_.Wanted().empty());
 }
 
+TEST_F(ReviewTest, WhatWasToldAnewIsNeitherAskedForNorForgotten) {
+  Change anna = Person(1, "Anna");
+  anna.target_address.clear();
+  reader_.Must(source_.AddAll({anna}));
+  QuarantineRow old = reader_.Quarantined().at(0);
+  old.version.sequence -= 1;
+  storage::Transaction transaction(reader_.storage);
+  EXPECT_EQ(RetryQuarantined(transaction, old), false);
+  EXPECT_EQ(DiscardQuarantined(transaction, old), false);
+  EXPECT_OK(reader_.storage.Commit(transaction.Take()));
+  EXPECT_EQ(reader_.Quarantined().size(), 1u);
+  EXPECT_FALSE(reader_.Quarantined().at(0).asked);
+  EXPECT_TRUE(reader_.Wanted().empty());
+}
+
 TEST_F(ReviewTest, ADiscardedRowStaysOutUntilItsSourceChangesIt) {
   Change anna = Person(1, "Anna");
   anna.target_address.clear();
