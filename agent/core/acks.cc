@@ -62,13 +62,9 @@ Result<AckOutcome> JudgePosition(const storage::ReadView& view, const ProducerSt
   return AckOutcome::kTaken;
 }
 
-namespace {
-
-Result<> Trim(storage::Transaction& transaction, ProducerState& state,
-              const std::vector<std::string>& required) {
-  DIRSYNC_TRY(acked, AckedSequence(transaction, state, required));
-  if (acked <= state.trimmed) return {};
-  const Sequence last = std::min<Sequence>(acked, state.trimmed + kTrimRows);
+Result<> TrimOutbox(storage::Transaction& transaction, ProducerState& state, Sequence upto) {
+  if (upto <= state.trimmed) return {};
+  const Sequence last = std::min<Sequence>(upto, state.trimmed + kTrimRows);
   const auto cursor = transaction.Scan(storage::OutboxKey(state.number, state.trimmed + 1),
                                        storage::OutboxKey(state.number, last + 1));
   std::uint64_t bytes = 0;
@@ -81,8 +77,6 @@ Result<> Trim(storage::Transaction& transaction, ProducerState& state,
   state.trimmed = last;
   return {};
 }
-
-}  // namespace
 
 Result<AckOutcome> TakeAck(storage::Transaction& transaction, ProducerState& state,
                            std::string_view reader_site, const Position& position,
@@ -101,7 +95,8 @@ Result<AckOutcome> TakeAck(storage::Transaction& transaction, ProducerState& sta
     transaction.Put(key, EncodeAck({std::string(reader_site), position}));
   // Even an old ack: who must ack may have changed since, and trimming may not have come to its
   // end.
-  DIRSYNC_CHECK(Trim(transaction, state, required));
+  DIRSYNC_TRY(acked, AckedSequence(transaction, state, required));
+  DIRSYNC_CHECK(TrimOutbox(transaction, state, acked));
   return outcome;
 }
 

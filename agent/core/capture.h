@@ -65,6 +65,9 @@ struct CaptureInput {
 Result<CapturedRun> Capture(storage::Transaction& transaction, const CaptureInput& input,
                             ProducerState& state, IdSource& ids);
 
+// About what a change takes in a payload. Batches and ranges are closed by it.
+std::size_t PayloadBytes(const Change& change);
+
 // One numbered batch of a run.
 struct NumberedBatch {
   Digest digest;

@@ -9,16 +9,6 @@
 namespace dirsync {
 namespace {
 
-// About what a change takes in a payload; batches are closed by it, not bounded.
-std::size_t PayloadBytes(const Change& change) {
-  std::size_t bytes = 56 + change.name.size() + change.dn.size() + change.target_address.size();
-  for (const AttributeChange& attribute : change.attributes) {
-    bytes += 8 + attribute.name.size();
-    for (const std::string& value : attribute.values) bytes += 3 + value.size();
-  }
-  return bytes;
-}
-
 // End of the batch that begins at `first`.
 std::size_t EndOfBatch(const std::vector<Change>& changes, std::size_t first) {
   std::size_t bytes = 0;
@@ -112,6 +102,15 @@ class Numbering {
 };
 
 }  // namespace
+
+std::size_t PayloadBytes(const Change& change) {
+  std::size_t bytes = 56 + change.name.size() + change.dn.size() + change.target_address.size();
+  for (const AttributeChange& attribute : change.attributes) {
+    bytes += 8 + attribute.name.size();
+    for (const std::string& value : attribute.values) bytes += 3 + value.size();
+  }
+  return bytes;
+}
 
 Result<std::vector<NumberedBatch>> NumberRun(storage::Transaction& transaction, CapturedRun run,
                                              ProducerState& state, const SigningKey& key,

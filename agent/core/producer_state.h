@@ -86,9 +86,12 @@ enum class AckOutcome : std::uint8_t {
 // Whether somebody's position can be one of this stream; kTaken: yes.
 Result<AckOutcome> JudgePosition(const storage::ReadView& view, const ProducerState& state,
                                  const Position& position);
-// A reader's cursor as it came with a file, `dirsync ack` or (later) the broker. Trims the outbox
-// to what all required readers have: `required` sites, or, if empty, anyone (R12); at most
-// 64 * limits::kStepRows batches a call, later calls go on. Sites are compared folded.
+// Drops the batches up to `upto` from the outbox, at most 64 * limits::kStepRows of them a call;
+// later calls go on. REQUIRES upto <= state.sequence.
+Result<> TrimOutbox(storage::Transaction& transaction, ProducerState& state, Sequence upto);
+// A reader's cursor as it came with a file, `dirsync ack` or the broker. Trims the outbox to what
+// all required readers have: `required` sites, or, if empty, anyone (R12). Sites are compared
+// folded.
 Result<AckOutcome> TakeAck(storage::Transaction& transaction, ProducerState& state,
                            std::string_view reader_site, const Position& position,
                            const std::vector<std::string>& required);

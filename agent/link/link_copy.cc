@@ -13,16 +13,13 @@ namespace dirsync {
 namespace {
 
 constexpr Duration kAskAgain = std::chrono::seconds(20);
+constexpr Duration kAskAgainMost = std::chrono::minutes(5);
 constexpr Duration kPause = std::chrono::minutes(5);
 
 EntryId LastId() {
   EntryId id;
   id.bytes.fill(0xff);
   return id;
-}
-
-bool IsStorageError(ErrorCode code) {
-  return code == ErrorCode::kIo || code == ErrorCode::kDiskFull || code == ErrorCode::kCorrupt;
 }
 
 }  // namespace
@@ -54,7 +51,17 @@ Result<> Link::State::StartCopy(ImportLink& link) {
 void Link::State::AskRange(ImportLink& link) {
   CopyJob& copy = *link.copy;
   copy.request = next_request++;
-  copy.ask_at = Now() + kAskAgain;
+  copy.wait = kAskAgain;
+  copy.ask_at = Now() + copy.wait;
+  Say(GetRange{link.stream, "", copy.request, copy.rank, copy.after, limits::kRangeBytes});
+}
+
+// Under the number that it has: an answer that only takes long is the one that is taken.
+void Link::State::AskRangeAgain(ImportLink& link) {
+  CopyJob& copy = *link.copy;
+  if (copy.request == 0) return AskRange(link);
+  copy.wait = std::min(copy.wait * 2, kAskAgainMost);
+  copy.ask_at = Now() + copy.wait;
   Say(GetRange{link.stream, "", copy.request, copy.rank, copy.after, limits::kRangeBytes});
 }
 

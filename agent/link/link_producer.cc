@@ -7,16 +7,9 @@
 #include "agent/service/capture_run.h"
 #include "proto/base/text.h"
 #include "proto/codec/batch_codec.h"
+#include "proto/trust/roster.h"
 
 namespace dirsync {
-namespace {
-
-bool IsStorageError(ErrorCode code) {
-  return code == ErrorCode::kIo || code == ErrorCode::kDiskFull || code == ErrorCode::kCorrupt;
-}
-
-}  // namespace
-
 ExportLink* Link::State::ExportOf(const StreamName& stream) {
   for (auto& [name, link] : exports)
     if (link.state.name == stream) return &link;
@@ -32,6 +25,10 @@ Result<> Link::State::CaptureExports() {
     CaptureOptions options;
     options.visit = [&](const Change&) { ++changes; };
     auto told = CaptureAll(store, link.settings, options, link.state);
+    if (!told && told.error().code == ErrorCode::kTooLarge) {
+      DIRSYNC_TRY(room, MakeRoom(link, true));
+      if (room) told = CaptureAll(store, link.settings, options, link.state);
+    }
     if (!told) {
       if (IsStorageError(told.error().code)) return std::unexpected(told.error());
       const bool news = !link.refused || link.refused->message != told.error().message;
@@ -50,13 +47,22 @@ Result<> Link::State::CaptureExports() {
 Result<> Link::State::CompareLog(ExportLink& link, const Welcome::Log* log) {
   link.stalled.reset();
   link.readers.clear();
+  link.without_hold.clear();
   const ProducerState& state = link.state;
   const Sequence first = state.trimmed + 1;
-  if (log != nullptr)
-    for (const ReaderPosition& reader : log->readers) {
+  if (log != nullptr) {
+    // First who there is: nobody's batch goes because another one has it.
+    std::vector<ReaderPosition> readers = log->readers;
+    for (ReaderPosition& reader : readers) {
+      DIRSYNC_TRY(site, FindSite(store.storage(), reader.site));
+      const bool gone = site && site->state != SiteState::kActive;
+      reader.needs_ranges = reader.needs_ranges || gone;
       if (!reader.needs_ranges) link.readers.insert(FoldName(reader.site));
-      DIRSYNC_CHECK(TakeReaderAck({state.name, reader.site, reader.position, {}, false}));
     }
+    for (const ReaderPosition& reader : readers)
+      DIRSYNC_CHECK(
+          TakeReaderAck({state.name, reader.site, reader.position, {}, reader.needs_ranges}));
+  }
   if (log == nullptr || log->tail.epoch.counter < state.epoch.counter) {
     link.next = first;
     link.begins_log = first > 1 || log == nullptr;
@@ -116,12 +122,14 @@ Result<> Link::State::TakeOwnBatch(const Deliver& deliver) {
 
 Result<> Link::State::NewEpoch(ExportLink& link, std::uint64_t above, const std::string& why) {
   IdSource ids = MakeIds(store.world());
+  ProducerState after = link.state;
   DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
-    link.state.epoch.counter = std::max(link.state.epoch.counter, above);
-    DIRSYNC_CHECK(BeginEpoch(transaction, link.state, ids));
-    StoreProducer(transaction, link.state);
+    after.epoch.counter = std::max(after.epoch.counter, above);
+    DIRSYNC_CHECK(BeginEpoch(transaction, after, ids));
+    StoreProducer(transaction, after);
     return {};
   }));
+  link.state = std::move(after);
   link.awaiting.clear();
   link.in_flight = 0;
   link.rewind.reset();
@@ -227,17 +235,13 @@ Result<> Link::State::TakeReaderAck(const Ack& ack) {
   ExportLink* link = ExportOf(ack.stream);
   if (link == nullptr || ack.reader.empty()) return {};
   const std::string reader = FoldName(ack.reader);
-  if (ack.needs_ranges) {
-    link->readers.erase(reader);
-    return {};
-  }
+  if (ack.needs_ranges) return LoseHold(*link, reader);
   link->readers.insert(reader);
-  std::vector<std::string> required = link->settings.readers;
-  if (required.empty()) required.assign(link->readers.begin(), link->readers.end());
+  link->without_hold.erase(reader);
   storage::Transaction transaction(store.storage());
   DIRSYNC_TRY(state, LoadProducer(transaction, link->state.number));
   if (!state) return {};
-  DIRSYNC_TRY(outcome, TakeAck(transaction, *state, ack.reader, ack.position, required));
+  DIRSYNC_TRY(outcome, TakeAck(transaction, *state, ack.reader, ack.position, RequiredOf(*link)));
   // Nobody signed this ack: it proves nothing of this store.
   if (outcome == AckOutcome::kFork)
     Tell("fork", link->settings.name,
@@ -252,6 +256,47 @@ Result<> Link::State::TakeReaderAck(const Ack& ack) {
   return PublishWaiting(*link);
 }
 
+// Who must have a batch before it leaves the outbox.
+std::vector<std::string> Link::State::RequiredOf(const ExportLink& link) {
+  if (link.settings.readers.empty()) return {link.readers.begin(), link.readers.end()};
+  std::vector<std::string> required;
+  for (const std::string& site : link.settings.readers)
+    if (!link.without_hold.contains(FoldName(site))) required.push_back(site);
+  return required;
+}
+
+// It takes ranges when it comes back: nothing is kept for it (R21).
+Result<> Link::State::LoseHold(ExportLink& link, const std::string& reader) {
+  link.readers.erase(reader);
+  link.without_hold.insert(reader);
+  const auto room = MakeRoom(link, false);
+  return room ? Result<>() : std::unexpected(room.error());
+}
+
+// Drops from the outbox what all that must have it have; once it is `full` and nobody must, also
+// what the broker's log has. Whether something went.
+Result<bool> Link::State::MakeRoom(ExportLink& link, bool full) {
+  const std::vector<std::string> required = RequiredOf(link);
+  if (required.empty() && !full) return false;
+  storage::Transaction transaction(store.storage());
+  DIRSYNC_TRY(state, LoadProducer(transaction, link.state.number));
+  if (!state) return false;
+  Sequence upto = 0;
+  if (!required.empty()) {
+    DIRSYNC_TRY(acked, AckedSequence(transaction, *state, required));
+    upto = acked;
+  } else if (link.next > 0 && !link.rewind) {
+    upto = (link.awaiting.empty() ? link.next : link.awaiting.front().first) - 1;
+  }
+  const Sequence before = state->trimmed;
+  DIRSYNC_CHECK(TrimOutbox(transaction, *state, upto));
+  if (state->trimmed == before) return false;
+  StoreProducer(transaction, *state);
+  link.state = std::move(*state);
+  DIRSYNC_CHECK(store.storage().Commit(transaction.Take()));
+  return true;
+}
+
 Result<> Link::State::SayCanary(ExportLink& link) {
   const Instant now = Now();
   if (link.told_at == Instant{}) link.told_at = now;
@@ -260,11 +305,17 @@ Result<> Link::State::SayCanary(ExportLink& link) {
   DIRSYNC_TRY(state, LoadExport(store, link.settings, true));
   link.state = std::move(state);
   link.told_at = now;
-  return store.Write([&](storage::Transaction& transaction) -> Result<> {
-    DIRSYNC_TRY(batches, NumberCanary(transaction, link.state, store.key(), now));
-    if (!batches.empty()) StoreProducer(transaction, link.state);
+  ProducerState after = link.state;
+  const auto said = store.Write([&](storage::Transaction& transaction) -> Result<> {
+    DIRSYNC_TRY(batches, NumberCanary(transaction, after, store.key(), now));
+    if (!batches.empty()) StoreProducer(transaction, after);
     return {};
   });
+  // A full outbox takes none: the next capture says so.
+  if (!said && !IsStorageError(said.error().code)) return {};
+  if (!said) return std::unexpected(said.error());
+  link.state = std::move(after);
+  return {};
 }
 
 // A part of the told state as it stands now (R1, R2). Whatever fails is said to who asked.
@@ -305,10 +356,7 @@ Result<> Link::State::ServeRange(const GetRange& request) {
       if (!another) break;
       range.range.rank_last = copy.rank();
       range.range.last = change.id;
-      bytes += 64;
-      for (const AttributeChange& attribute : change.attributes)
-        for (const std::string& value : attribute.values)
-          bytes += attribute.name.size() + value.size();
+      bytes += PayloadBytes(change);
       range.changes.push_back(std::move(change));
     }
     return EncodeBatch(range, store.key());

@@ -19,10 +19,6 @@ constexpr Duration kRateAgainMost = std::chrono::hours(2);
 constexpr Duration kWantAgain = std::chrono::seconds(30);
 constexpr Duration kCopyAgain = std::chrono::hours(1);
 
-bool IsStorageError(ErrorCode code) {
-  return code == ErrorCode::kIo || code == ErrorCode::kDiskFull || code == ErrorCode::kCorrupt;
-}
-
 }  // namespace
 
 ImportLink* Link::State::ImportOf(const StreamName& stream) {
@@ -71,6 +67,10 @@ Result<> Link::State::MakeImport(const StreamName& stream) {
   // One that is there and paused, or reads by file only, is somebody's decision.
   DIRSYNC_TRY(other, FindImport(store.storage(), stream));
   if (other) return {};
+  const auto of_site = std::ranges::count_if(imports, [&](const auto& row) {
+    return FoldName(row.second.stream.site) == FoldName(stream.site);
+  });
+  if (static_cast<std::size_t>(of_site) >= limits::kStreamsPerSite) return {};
   DIRSYNC_TRY(instances, ListInstances(store.storage()));
   std::set<std::string> names;
   for (const InstanceSettings& instance : instances) names.insert(FoldName(instance.name));
@@ -163,11 +163,12 @@ void Link::State::Stall(ImportLink& link, const Position& at, const Error& error
   const bool news = !link.stalled || link.stalled->message != error.message;
   link.stalled = error;
   AnswerAskers(link, true, error.code, error.message);
+  // Each time: the producer may not have been there to hear it.
+  if (error.code == ErrorCode::kFork) SayPosition(link);
   if (!news) return;
   Say(Nack{link.stream, at, error.code, error.message.substr(0, 1024)});
   Tell(error.code == ErrorCode::kSuspect ? "suspect" : "stopped", link.settings.name, error.message,
        error.code);
-  if (error.code == ErrorCode::kFork) SayPosition(link);
 }
 
 // The log is another history than what is held here, or ends before it: the producer hears, signed,
@@ -377,7 +378,7 @@ Result<> Link::State::LookAgain(ImportLink& link) {
   const Instant now = Now();
   if (link.copy || link.copy_wanted) {
     if (!link.copy) return link.ask_at > now ? Result<>() : StartCopy(link);
-    if (link.copy->ask_at <= now) AskRange(link);
+    if (link.copy->ask_at <= now) AskRangeAgain(link);
     return {};
   }
   if (link.stalled) {

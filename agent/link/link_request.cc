@@ -12,16 +12,17 @@
 namespace dirsync {
 namespace {
 
-constexpr std::size_t kNoncesKept = 4096;
-
-std::string NonceKey(const Nonce& nonce) { return storage::ProgressKey("request/" + nonce.hex()); }
+std::string NoncesOf(const AdminRequest& request) {
+  return "request/" + FoldName(request.signer) + "/";
+}
 
 // Whether the nonce was taken before; remembers it, and forgets those that have expired.
 Result<bool> TakeNonce(storage::Transaction& transaction, const AdminRequest& request,
                        Instant now) {
-  DIRSYNC_TRY(before, transaction.Get(NonceKey(request.nonce)));
+  const std::string key = storage::ProgressKey(NoncesOf(request) + request.nonce.hex());
+  DIRSYNC_TRY(before, transaction.Get(key));
   if (before) return false;
-  const auto [lower, upper] = storage::PrefixRange(storage::ProgressKey("request/"));
+  const auto [lower, upper] = storage::PrefixRange(storage::ProgressKey(NoncesOf(request)));
   std::size_t kept = 0;
   for (auto cursor = transaction.Scan(lower, upper); cursor->Valid(); cursor->Next()) {
     RowReader reader(cursor->Value());
@@ -32,12 +33,12 @@ Result<bool> TakeNonce(storage::Transaction& transaction, const AdminRequest& re
       ++kept;
     }
   }
-  if (kept >= kNoncesKept)
+  if (kept >= limits::kOrdersOpen)
     return Fail(ErrorCode::kBusy, "take request: too many requests in ten minutes");
   std::string row;
   RowWriter writer(row);
   writer.U64Big(static_cast<std::uint64_t>(ToMillis(request.expires)));
-  transaction.Put(NonceKey(request.nonce), std::move(row));
+  transaction.Put(key, std::move(row));
   return true;
 }
 
@@ -60,6 +61,8 @@ Result<> Link::State::Ask(const std::string& target, std::vector<std::string> wo
   request.expires = Now() + std::chrono::seconds(limits::kRequestSeconds / 2);
   request.words = std::move(words);
   SignRequest(request, store.key());
+  if (questions.size() >= limits::kQuestionsOpen) questions.pop_front();
+  questions.push_back({request.nonce, std::nullopt});
   Say(std::move(request));
   return {};
 }
@@ -73,17 +76,7 @@ void Link::State::Answer(AdminReply reply, bool done, ErrorCode code, std::strin
 
 void Link::State::AnswerAskers(ImportLink& link, bool done, ErrorCode code,
                                const std::string& text) {
-  for (const AdminReply& asker : link.askers) {
-    if (asker.signer == store.profile().site) {
-      AdminReply own = asker;
-      own.done = done;
-      own.code = code;
-      own.text = text;
-      replies.push_back(std::move(own));
-    } else {
-      Answer(asker, done, code, text);
-    }
-  }
+  for (const AdminReply& asker : link.askers) Answer(asker, done, code, text);
   if (done) link.askers.clear();
 }
 
@@ -98,18 +91,16 @@ Result<> Link::State::TakeOrder(const AdminRequest& request) {
 }
 
 Result<> Link::State::TakeRequest(const AdminRequest& request) {
-  AdminReply reply{request.target, request.signer, request.nonce, true, ErrorCode::kInternal, ""};
-  auto signer = CheckRequest(store.storage(), request, store.profile().site);
-  if (signer && !IsStatement(request)) {
-    const auto fresh = TakeOrder(request);
-    if (!fresh) signer = std::unexpected(fresh.error());
-  }
-  if (!signer) {
-    Tell("request-refused", "", signer.error().message, signer.error().code);
-    Answer(reply, true, signer.error().code, signer.error().message);
-    return {};
-  }
-  return RunRequest(request, *signer);
+  const auto signer = CheckRequest(store.storage(), request, store.profile().site);
+  if (signer) return RunRequest(request, *signer);
+  RefuseRequest(request, signer.error());
+  return {};
+}
+
+void Link::State::RefuseRequest(const AdminRequest& request, const Error& why) {
+  Tell("request-refused", "", why.message, why.code);
+  Answer({request.target, request.signer, request.nonce, true, why.code, ""}, true, why.code,
+         why.message);
 }
 
 // {"resync", "take", STREAM}: read that stream whole. Its own site may ask for it, admins may ask
@@ -136,14 +127,30 @@ Result<> Link::State::RunRequest(const AdminRequest& request, const RosterEntry&
            Printable(store.profile().site) + " does not read " + stream->ToString());
     return {};
   }
+  // Last: what is refused for another reason leaves no trace here.
+  if (const auto fresh = TakeOrder(request); !fresh) {
+    if (IsStorageError(fresh.error().code)) return fresh;
+    RefuseRequest(request, fresh.error());
+    return {};
+  }
   Tell("resync", link->settings.name,
        Printable(signer.site) + " asks for a full copy of " + stream->ToString());
+  if (link->askers.size() >= limits::kAskersKept) link->askers.pop_front();
   link->askers.push_back(reply);
   link->stalled.reset();
   link->copy_wanted = true;
   // A site cannot free itself of the limits that it has here.
   if (FoldName(signer.site) != FoldName(stream->site)) link->copy_by_person = true;
   return StartCopy(*link);
+}
+
+// A site that lies costs epochs, and each costs its readers: so many in an hour.
+bool Link::State::MayBeginEpoch(const std::string& signer) {
+  std::deque<Instant>& begun = epochs_begun[FoldName(signer)];
+  while (!begun.empty() && begun.front() + std::chrono::hours(1) <= Now()) begun.pop_front();
+  if (begun.size() >= limits::kEpochsAnHour) return false;
+  begun.push_back(Now());
+  return true;
 }
 
 // {"position", STREAM, EPOCH, SEQUENCE, DIGEST}: the signer has read so far in a stream of this
@@ -168,6 +175,13 @@ Result<> Link::State::TakePosition(const AdminRequest& request, const AdminReply
   }
   DIRSYNC_TRY(judged, JudgePosition(store.storage(), link->state, {*epoch, *sequence, *digest}));
   if (judged == AckOutcome::kAhead || judged == AckOutcome::kFork) {
+    if (!MayBeginEpoch(request.signer)) {
+      RefuseRequest(request, {ErrorCode::kBusy,
+                              Printable(request.signer) +
+                                  " has begun as many epochs here as a site may in an hour",
+                              ""});
+      return {};
+    }
     DIRSYNC_CHECK(NewEpoch(*link, epoch->counter,
                            Printable(request.signer) + " has read batch " + words[3] +
                                " of another life of this store"));

@@ -49,7 +49,7 @@ Result<> Link::State::TakeWelcome(const Welcome& welcome) {
   if (phase != LinkPhase::kGreeting || welcome.greeting != greeting) return {};
   phase = LinkPhase::kOpen;
   reason = {ErrorCode::kAlreadyApplied, "", ""};
-  window_bytes = welcome.window_bytes;
+  window_bytes = std::min<std::uint64_t>(welcome.window_bytes, limits::kPublishWindow);
   heartbeat = std::chrono::seconds(std::max(1U, welcome.heartbeat_seconds));
   Say(Credit{settings.credit_bytes});
   if (welcome.restored)
@@ -87,9 +87,7 @@ Result<> Link::State::TakeRosterNews(const RosterNews& news) {
     });
     if (!changed) {
       // An old entry is nothing new; anything else is the broker's to explain.
-      if (changed.error().code == ErrorCode::kIo || changed.error().code == ErrorCode::kDiskFull ||
-          changed.error().code == ErrorCode::kCorrupt)
-        return std::unexpected(changed.error());
+      if (IsStorageError(changed.error().code)) return std::unexpected(changed.error());
       if (changed.error().code != ErrorCode::kOldEpoch)
         Tell("roster-refused", "", changed.error().message, changed.error().code);
       continue;
@@ -103,6 +101,8 @@ Result<> Link::State::TakeRosterNews(const RosterNews& news) {
              (entry.state == SiteState::kActive    ? "active"
               : entry.state == SiteState::kRevoked ? "revoked"
                                                    : "removed"));
+    if (entry.state == SiteState::kActive) continue;
+    for (auto& [name, link] : exports) DIRSYNC_CHECK(LoseHold(link, FoldName(entry.site)));
     if (entry.state == SiteState::kRemoved) DIRSYNC_CHECK(DropRemoved(entry));
   }
   return {};
@@ -140,8 +140,11 @@ Result<> Link::State::DropLeft() {
                "dirsync instance set " + Printable(import.name) +
                " --max-deletes 100% lets them go",
            counts.error().code);
-    } else {
+    } else if (IsStorageError(counts.error().code)) {
       return std::unexpected(counts.error());
+    } else {
+      Tell("held", import.name, site + " left, and its contacts stay: " + counts.error().message,
+           counts.error().code);
     }
   }
   return leaving.empty() ? Result<>() : Refresh();

@@ -22,6 +22,11 @@
 
 namespace dirsync {
 
+// Whether what is on disk is in doubt; anything else is told, and the session goes on.
+inline bool IsStorageError(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kDiskFull || code == ErrorCode::kCorrupt;
+}
+
 // A stream of this site.
 struct ExportLink {
   InstanceSettings settings;
@@ -39,8 +44,9 @@ struct ExportLink {
   std::optional<Error> refused;  // why nothing new is captured; what is told is published
   std::optional<Error> full;     // why the broker took nothing when it was last asked
   std::set<std::string>
-      readers;        // registered at the broker, folded; without those that take ranges
-  Instant told_at{};  // of the last batch
+      readers;  // registered at the broker, folded; without those that take ranges
+  std::set<std::string> without_hold;  // those, and who is no active site any more
+  Instant told_at{};                   // of the last batch
   std::uint64_t captured = 0;
 };
 
@@ -59,6 +65,7 @@ struct CopyJob {
   // meanwhile.
   std::optional<Batch> pending;
   Instant ask_at{};  // ask again then
+  Duration wait{};   // from one time to the next
   std::uint64_t done = 0;
   std::uint64_t total = 0;
 };
@@ -89,7 +96,13 @@ struct ImportLink {
   std::optional<ContactsAfter> left;        // the site was removed: what becomes of its contacts
   std::optional<InstanceSettings> kept_as;  // settings under which the gate kept them
   // Who asked for the copy, and hears of it.
-  std::vector<AdminReply> askers;
+  std::deque<AdminReply> askers;
+};
+
+// Asked of another site's agent.
+struct Question {
+  Nonce nonce;
+  std::optional<AdminReply> reply;  // the newest that was not taken
 };
 
 struct Link::State {
@@ -123,6 +136,9 @@ struct Link::State {
   Result<> CompareLog(ExportLink& link, const Welcome::Log* log);
   Result<> TakePublished(const Published& answer);
   Result<> TakeReaderAck(const Ack& ack);
+  static std::vector<std::string> RequiredOf(const ExportLink& link);
+  Result<> LoseHold(ExportLink& link, const std::string& reader);
+  Result<bool> MakeRoom(ExportLink& link, bool full);
   Result<> TakeOwnBatch(const Deliver& deliver);
   Result<> NewEpoch(ExportLink& link, std::uint64_t above, const std::string& why);
   Result<> SayCanary(ExportLink& link);
@@ -152,6 +168,7 @@ struct Link::State {
   // link_copy.cc
   Result<> StartCopy(ImportLink& link);
   void AskRange(ImportLink& link);
+  void AskRangeAgain(ImportLink& link);
   Result<> TakeRange(const dirsync::Range& range);
   Result<> ApplyPending(ImportLink& link);
   Result<> ApplyRange(ImportLink& link, const Batch& range);
@@ -169,7 +186,9 @@ struct Link::State {
 
   // link_request.cc
   Result<> TakeRequest(const AdminRequest& request);
+  void RefuseRequest(const AdminRequest& request, const Error& why);
   Result<> TakeOrder(const AdminRequest& request);
+  bool MayBeginEpoch(const std::string& signer);
   Result<> RunRequest(const AdminRequest& request, const RosterEntry& signer);
   Result<> TakePosition(const AdminRequest& request, const AdminReply& reply);
   Result<> Ask(const std::string& target, std::vector<std::string> words);
@@ -203,7 +222,9 @@ struct Link::State {
   std::uint64_t next_request = 1;
   std::vector<Message> out;
   std::vector<LinkEvent> events;
-  std::vector<AdminReply> replies;
+  std::deque<Question> questions;  // oldest first
+  // By what other sites said to have read, in the last hour; by folded name of the site.
+  std::map<std::string, std::deque<Instant>> epochs_begun;
   Instant started{};
 };
 

@@ -1,28 +1,32 @@
 #include "agent/service/capture_run.h"
 
+#include <utility>
+
 #include "proto/base/text.h"
 
 namespace dirsync {
 namespace {
 
-// One run and its commit; whether more is left.
+// One run and its commit; whether more is left. `state` moves with the commit.
 Result<bool> CaptureOnce(Store& store, const InstanceSettings& settings,
                          const CaptureOptions& options, bool compare_all, IdSource& ids,
                          ProducerState& state, bool& told) {
   storage::Transaction transaction(store.storage());
-  const ProducerState before = state;
+  ProducerState after = state;
   const CaptureInput input{store.profile(), settings, store.world().Now(), compare_all};
-  DIRSYNC_TRY(run, Capture(transaction, input, state, ids));
+  DIRSYNC_TRY(run, Capture(transaction, input, after, ids));
   const bool more = run.more;
   if (options.visit)
     for (const Change& change : run.changes) options.visit(change);
   DIRSYNC_TRY(batches,
-              NumberRun(transaction, std::move(run), state, store.key(), store.world().Now()));
+              NumberRun(transaction, std::move(run), after, store.key(), store.world().Now()));
   told = told || !batches.empty();
-  if (options.dry_run || state == before) return more;
-  if (!batches.empty() || state.rows != before.rows) DIRSYNC_CHECK(store.CheckRoom());
-  StoreProducer(transaction, state);
-  DIRSYNC_CHECK(store.Commit(transaction));
+  if (!options.dry_run && after != state) {
+    if (!batches.empty() || after.rows != state.rows) DIRSYNC_CHECK(store.CheckRoom());
+    StoreProducer(transaction, after);
+    DIRSYNC_CHECK(store.Commit(transaction));
+  }
+  state = std::move(after);
   return more;
 }
 

@@ -19,9 +19,9 @@ struct CaptureOptions {
   bool dry_run = false;                      // nothing is stored
   std::function<void(const Change&)> visit;  // sees each change told; may be empty
 };
-// Runs until nothing is left to capture, one commit a run; moves `state`. Nothing is written where
-// nothing has changed. Whether something was told. Errors: of Capture and NumberRun, kDiskFull,
-// kIo.
+// Runs until nothing is left to capture, one commit a run; moves `state` with each, so that after
+// an error it is as stored. Nothing is written where nothing has changed. Whether something was
+// told. Errors: of Capture and NumberRun, kDiskFull, kIo.
 Result<bool> CaptureAll(Store& store, const InstanceSettings& settings,
                         const CaptureOptions& options, ProducerState& state);
 

@@ -117,7 +117,9 @@ class InstanceDelete {
     if (!entry || entry->is_deleted()) return {};
     if (entry->origin)
       transaction.Delete(storage::AliasKey(LocalIdOf(entry->origin->site, entry->origin->id)));
-    if (contacts_ == "delete") {
+    // A container that something of this site's is in stays, as this site's.
+    DIRSYNC_TRY(used, entries.HasChildren(local));
+    if (contacts_ == "delete" && !used) {
       ++counts_.deleted;
       return entries.Bury(local);
     }

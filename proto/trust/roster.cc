@@ -51,7 +51,7 @@ Result<> CheckUnique(const storage::ReadView& view, const RosterEntry& entry) {
     if (other.signing_key == entry.signing_key || other.transport_key == entry.transport_key)
       return Conflict(entry, "its key is that of " + Printable(other.site));
     for (const std::string& domain : entry.domains)
-      if (std::ranges::find(other.domains, domain) != other.domains.end())
+      if (std::ranges::find(other.domains, FoldName(domain), FoldName) != other.domains.end())
         return Conflict(entry,
                         "the domain " + Printable(domain) + " is that of " + Printable(other.site));
   }

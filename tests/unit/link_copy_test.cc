@@ -1,4 +1,5 @@
 // Full copies by ranges (R2): what happens when the producer's stream moves on in their middle.
+#include "proto/codec/roster_codec.h"
 #include "tests/unit/link_world.h"
 
 namespace dirsync {
@@ -148,6 +149,45 @@ TEST_F(LinkCopyTest, ACopyThatGoesOnAfterAStart_BeginsAnewInAnotherEpochToo) {
   EXPECT_TRUE(IsFirst(anew.front()));
   Finish(anew.front());
   ExpectWhole({"Mailbox1", "Mailbox2", "Mailbox3"});
+}
+
+// On a slow line an answer is under way for longer than a question waits.
+TEST_F(LinkCopyTest, WhatIsAskedAgain_HasItsNumber_SoThatALateAnswerIsTaken) {
+  for (const char* name : {"Mailbox1", "Mailbox2"}) Tell(name);
+  const GetRange first = Begin();
+  const dirsync::Range late = Served(first);
+  std::vector<int> waits;
+  for (int seconds = 1; waits.size() < 3 && seconds < 200; ++seconds)
+    for (const GetRange& again : Of<GetRange>(reader_.Tick(std::chrono::seconds(1)))) {
+      EXPECT_EQ(again.request, first.request);
+      waits.push_back(seconds);
+    }
+  ASSERT_THAT(waits, SizeIs(3));
+  EXPECT_GT(waits[2] - waits[1], waits[1] - waits[0]);
+  const auto next = Ask(late);
+  ASSERT_TRUE(next);
+  EXPECT_NE(next->request, first.request);
+  Finish(next);
+  ExpectWhole({"Mailbox1", "Mailbox2"});
+}
+
+// What another stream, or a file without one, brought into a container of a site that leaves keeps
+// the container, and nothing else.
+TEST_F(LinkCopyTest, OfASiteThatLeaves_AContainerThatIsUsedHereStays) {
+  for (const char* name : {"Berlin", "Hamburg"}) producer_.AddContainer(name);
+  Tell("Mailbox1");
+  Finish(Begin());
+  reader_.MoveInto("Berlin", "Ours");
+  reader_.Events();
+  RosterEntry left = RosterEntryOf("Site2");
+  left.serial = 2;
+  left.state = SiteState::kRemoved;
+  left.contacts = ContactsAfter::kDelete;
+  reader_.Hear(RosterNews{{SignRosterEntry(left, TestKey("organization"))}});
+  EXPECT_THAT(reader_.Events(), Contains(Pair("site-removed", ErrorCode::kAlreadyApplied)));
+  EXPECT_TRUE(reader_.Has("/o=Testorg/ou=Site1/cn=Recipients/cn=Berlin/cn=Ours"));
+  EXPECT_FALSE(reader_.Has("Hamburg"));
+  EXPECT_FALSE(reader_.Has("Mailbox1"));
 }
 
 }  // namespace

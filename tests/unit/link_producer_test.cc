@@ -1,4 +1,7 @@
 // Telling: where publishing begins, how much is under way, and what each answer changes.
+#include "agent/service/capture_run.h"
+#include "proto/codec/batch_codec.h"
+#include "proto/codec/roster_codec.h"
 #include "tests/unit/link_world.h"
 
 namespace dirsync {
@@ -196,6 +199,107 @@ TEST_F(LinkProducerTest, Conflict_IsClearedUpByAnotherGreeting_ButNotAtOnce) {
   EXPECT_THAT(site_.Events(), Contains(Pair("conflict", ErrorCode::kConflict)));
   EXPECT_THAT(Of<Hello>(site_.Tick()), IsEmpty());
   EXPECT_THAT(Of<Hello>(site_.Tick(seconds(10))), SizeIs(1));
+}
+
+// A disk that is short of room, an outbox that is full, an agent that ends: nothing was told, in
+// memory either.
+TEST_F(LinkProducerTest, ACaptureThatFails_LeavesTheStreamAsItIsStored) {
+  for (const Publish& publish : UnderWay(2)) site_.Hear(Answered(publish, PublishOutcome::kStored));
+  site_.AddMailbox("Late");
+  site_.store().set_interrupted([] { return true; });
+  EXPECT_THAT(Of<Publish>(site_.Pump()), IsEmpty());
+  EXPECT_THAT(site_.Events(), Contains(Pair("export-refused", ErrorCode::kInterrupted)));
+  site_.store().set_interrupted({});
+  EXPECT_THAT(Numbers(Of<Publish>(site_.Pump())), ElementsAre(3));
+}
+
+class LinkOutboxTest : public LinkProducerTest {
+ protected:
+  // Five batches that the broker's log has.
+  LinkOutboxTest() {
+    told_ = UnderWay(5);
+    for (const Publish& publish : told_) site_.Hear(Answered(publish, PublishOutcome::kStored));
+  }
+  ReaderPosition At(const std::string& site, Sequence sequence, bool needs_ranges = false) {
+    return {site, told_[sequence - 1].position, needs_ranges};
+  }
+  void OpenWith(std::vector<ReaderPosition> readers) {
+    Welcome::Log log = LogAt(told_.back().position);
+    log.readers = std::move(readers);
+    site_.Open({log});
+  }
+  Sequence Trimmed() { return LoadExport(site_.store(), SettingsOf("OUT"), false)->trimmed; }
+  InstanceSettings SettingsOf(const std::string& name) {
+    return *LoadInstance(site_.store().storage(), name);
+  }
+  void Revoke(const std::string& site) {
+    RosterEntry entry = RosterEntryOf(site);
+    entry.serial = 2;
+    entry.state = SiteState::kRevoked;
+    site_.Hear(RosterNews{{SignRosterEntry(entry, TestKey("organization"))}});
+  }
+
+  std::vector<Publish> told_;
+};
+
+TEST_F(LinkOutboxTest, WhatOneReaderHas_StaysForTheOther_AlsoAfterANewGreeting) {
+  OpenWith({At("Site1", 5), At("Site3", 2)});
+  EXPECT_EQ(Trimmed(), 2U);
+}
+
+// R21: one that is gone stops nobody.
+TEST_F(LinkOutboxTest, NothingIsKept_ForAReaderThatLostItsHold) {
+  OpenWith({At("Site1", 5), At("Site3", 1, true)});
+  EXPECT_EQ(Trimmed(), 5U);
+}
+
+TEST_F(LinkOutboxTest, AReaderThatLosesItsHold_FreesWhatWasKeptForIt) {
+  OpenWith({At("Site1", 5), At("Site3", 1)});
+  EXPECT_EQ(Trimmed(), 1U);
+  site_.Hear(Ack{kTold, "Site3", told_[0].position, {}, true});
+  EXPECT_EQ(Trimmed(), 5U);
+}
+
+TEST_F(LinkOutboxTest, AReaderThatIsRevoked_FreesWhatWasKeptForIt) {
+  OpenWith({At("Site1", 5), At("Site3", 1)});
+  Revoke("Site3");
+  EXPECT_EQ(Trimmed(), 5U);
+  OpenWith({At("Site1", 5), At("Site3", 1)});
+  EXPECT_EQ(Trimmed(), 5U);
+}
+
+TEST_F(LinkOutboxTest, WithoutAnyReader_WhatTheLogHasIsKeptWhileThereIsRoom) {
+  OpenWith({At("Site3", 1)});
+  site_.Hear(Ack{kTold, "Site3", told_[0].position, {}, true});
+  EXPECT_EQ(Trimmed(), 1U);
+}
+
+// Long names are as much of a payload as attributes are.
+TEST(LinkRangeSize, ARangeOfDeepAndLongNames_FitsItsPayload) {
+  LinkSite site("Site2");
+  site.Export("OUT", true);
+  std::string folder = "Recipients";
+  for (int depth = 0; depth < 6; ++depth) {
+    const std::string name(150, 'f');
+    site.AddContainer(name, folder);
+    folder += "/cn=" + name;
+  }
+  for (int i = 0; i < 3200; ++i)
+    site.AddMailbox("Person" + std::to_string(i) + std::string(150, 'x'), "", folder);
+  site.Open();
+  GetRange ask{kTold, "Site1", 1, 0, {}, limits::kRangeBytes};
+  bool end = false;
+  for (int ranges = 0; !end && ranges < 100; ++ranges) {
+    const auto served = Of<dirsync::Range>(site.Hear(ask));
+    ASSERT_THAT(served, SizeIs(1));
+    ASSERT_TRUE(served[0].payload) << served[0].text;
+    const auto batch = DecodeBatch(*served[0].payload, TestKey("Site2").public_key());
+    ASSERT_TRUE(batch);
+    end = batch->range.end;
+    ask.rank = batch->range.rank_last;
+    ask.after = batch->range.last;
+  }
+  EXPECT_TRUE(end);
 }
 
 }  // namespace

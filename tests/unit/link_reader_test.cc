@@ -139,6 +139,21 @@ TEST_F(LinkReaderTest, Fork_StopsTheStream_AndItsProducerHearsOfIt) {
   EXPECT_FALSE(reader_.Has("Mailbox22"));
 }
 
+// Its producer may not have been there the first time.
+TEST_F(LinkReaderTest, Fork_IsSaidToItsProducerAgain) {
+  Tell("Mailbox21");
+  CatchUp();
+  const Position tail = told_.back().position;
+  for (int times = 0; times < 3; ++times)
+    EXPECT_THAT(Of<AdminRequest>(reader_.Hear(Answered(SubscribeOutcome::kFork, tail))), SizeIs(1));
+}
+
+TEST_F(LinkReaderTest, ABrokerThatNamesStreamsWithoutEnd_GetsABoundedNumberOfImports) {
+  for (std::size_t i = 0; i < 2 * limits::kStreamsPerSite; ++i)
+    reader_.Hear(Announced({"Testorg", "Site2", "OUT" + std::to_string(i)}));
+  EXPECT_EQ(ListInstances(reader_.store().storage())->size(), limits::kStreamsPerSite);
+}
+
 TEST_F(LinkReaderTest, ForkSaidByTheBroker_StopsTheStreamToo_AndANewEpochEndsIt) {
   Tell("Mailbox21");
   CatchUp();

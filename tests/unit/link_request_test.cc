@@ -91,11 +91,8 @@ TEST_F(LinkRequestTest, TooOldOrMeantToLiveTooLong_IsRefused) {
 }
 
 TEST_F(LinkRequestTest, ARepeatedRequest_IsTakenOnce_EvenByTheNextSession) {
-  AdminRequest request = From("Site2");
-  request.words = {"resync", "take", StreamName{"Testorg", "Site2", "OTHER"}.ToString()};
-  const auto first = Of<AdminReply>(Ask(request));
-  ASSERT_THAT(first, SizeIs(1));
-  EXPECT_EQ(first.front().code, ErrorCode::kNotFound);
+  const AdminRequest request = From("Site2");
+  EXPECT_THAT(Of<GetRange>(Ask(request)), SizeIs(1));
   ExpectRefused(Ask(request), ErrorCode::kExpired);
   site_.link().Lost();
   site_.Open();
@@ -130,6 +127,37 @@ TEST_F(LinkRequestTest, WithoutASession_NothingIsAsked) {
   EXPECT_EQ(requests.front().signer, "Site1");
   EXPECT_TRUE(CheckRequest(site_.store().storage(), requests.front(), "Site2"));
   EXPECT_TRUE(CheckAge(requests.front(), alone.now()));
+}
+
+TEST_F(LinkRequestTest, OnlyTheNewestReply_OfWhatWasAsked_IsKept) {
+  const auto sent = site_.link().Ask("Site2", {"resync", "take", kTold.ToString()});
+  ASSERT_TRUE(sent);
+  const Nonce question = Of<AdminRequest>(*sent).at(0).nonce;
+  const auto reply = [&](const Nonce& nonce, const std::string& text) {
+    site_.Hear(AdminReply{"Site2", "Site1", nonce, false, ErrorCode::kAlreadyApplied, text});
+  };
+  EXPECT_FALSE(site_.link().TakeReply(question));
+  reply(question, "1 of 3 entries");
+  reply(question, "2 of 3 entries");
+  reply(TestId<Nonce>(999), "nobody asked");
+  EXPECT_EQ(site_.link().TakeReply(question).value().text, "2 of 3 entries");
+  EXPECT_FALSE(site_.link().TakeReply(question));
+  EXPECT_FALSE(site_.link().TakeReply(TestId<Nonce>(999)));
+}
+
+TEST_F(LinkRequestTest, OneSitesOrders_DoNotKeepAnothersOut) {
+  AdminRequest nonsense = From("Site3");
+  for (std::size_t i = 0; i < 2 * limits::kOrdersOpen; ++i)
+    ExpectRefused(Ask(nonsense = From("Site3")), ErrorCode::kNotPermitted);
+  for (std::size_t i = 0; i < limits::kOrdersOpen; ++i) Ask(From("Site2"));
+  EXPECT_EQ(Of<AdminReply>(Ask(From("Site2"))).at(0).code, ErrorCode::kBusy);
+  EXPECT_THAT(Of<AdminReply>(Ask(From("Site4"))), IsEmpty()) << "an admin's is carried out";
+}
+
+TEST_F(LinkRequestTest, WhoAsksAgainAndAgain_IsAnsweredABoundedNumberOfTimes) {
+  for (std::size_t i = 0; i < 3 * limits::kAskersKept; ++i) Ask(From("Site2"));
+  const Messages said = site_.Hear(Answered(SubscribeOutcome::kFork));
+  EXPECT_THAT(Of<AdminReply>(said), SizeIs(limits::kAskersKept));
 }
 
 // What a reader says to have read of a stream of this site.
@@ -181,6 +209,29 @@ TEST_F(LinkPositionTest, FarAboveEveryEpoch_IsRefused) {
   far.epoch.counter = ~std::uint64_t{0};
   ExpectRefused(Ask(Read(far)), ErrorCode::kNotPermitted);
   EXPECT_THAT(site_.Events(), IsEmpty());
+}
+
+// Who lies costs an hour's share of epochs, and not another site's.
+TEST_F(LinkPositionTest, OfEverHigherEpochs_BeginsAFewAnHour) {
+  Position lie = told_;
+  const auto said_by = [&](const std::string& site) {
+    AdminRequest request = Read(lie);
+    request.signer = site;
+    Ask(request);
+    for (const auto& [kind, code] : site_.Events())
+      if (kind == "new-epoch") return true;
+    return false;
+  };
+  for (std::size_t i = 0; i < limits::kEpochsAnHour; ++i) {
+    lie.epoch.counter += 100;
+    EXPECT_TRUE(said_by("Site2"));
+  }
+  lie.epoch.counter += 100;
+  EXPECT_FALSE(said_by("Site2"));
+  EXPECT_TRUE(said_by("Site3"));
+  site_.Advance(std::chrono::hours(1));
+  lie.epoch.counter += 100;
+  EXPECT_TRUE(said_by("Site2"));
 }
 
 }  // namespace

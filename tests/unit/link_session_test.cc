@@ -1,4 +1,5 @@
 // Greeting: what is said before WELCOME, what is believed, and what a broker's last word means.
+#include "proto/codec/roster_codec.h"
 #include "storage/key.h"
 #include "tests/unit/link_world.h"
 
@@ -147,6 +148,17 @@ TEST(LinkSession, RestoredStore_BeginsANewEpochBeforeItStoresTheNonce) {
   EXPECT_THAT(site.Events(), Contains(Pair("restored", ErrorCode::kAlreadyApplied)));
   EXPECT_EQ(*site.store().storage().Get(storage::MetaKey("session")),
             std::string(welcome.nonce.view()));
+}
+
+// Mail domains have no case.
+TEST(LinkSession, ADomainOfAnotherSite_IsRefusedHoweverItIsSpelled) {
+  LinkSite site("Site1");
+  site.Open();
+  RosterEntry entry = RosterEntryOf("Site3");
+  entry.serial = 2;
+  entry.domains = {"SITE2.Test"};
+  site.Hear(RosterNews{{SignRosterEntry(entry, TestKey("organization"))}});
+  EXPECT_THAT(site.Events(), Contains(Pair("roster-refused", ErrorCode::kConflict)));
 }
 
 }  // namespace

@@ -81,26 +81,42 @@ class LinkSite {
     });
   }
   // `address`: its own, besides the generated one; empty: none.
-  void AddMailbox(const std::string& name, const std::string& address = "") {
+  void AddMailbox(const std::string& name, const std::string& address = "",
+                  const std::string& container = "Recipients") {
     Write([&](storage::Transaction& transaction) -> Result<> {
       IdSource ids = MakeIds(world_);
       Directory directory(transaction, store_->profile(), ids, world_.Now());
       NewEntry entry;
       entry.name = name;
+      entry.container = container;
       if (!address.empty()) entry.attributes.Set(attribute::kProxyAddresses, {address});
       DIRSYNC_CHECK(directory.Add(std::move(entry)));
       return {};
     });
   }
-  void AddContainer(const std::string& name) {
+  void AddContainer(const std::string& name, const std::string& container = "Recipients") {
     Write([&](storage::Transaction& transaction) -> Result<> {
       IdSource ids = MakeIds(world_);
       Directory directory(transaction, store_->profile(), ids, world_.Now());
       NewEntry entry;
       entry.entry_class = EntryClass::kContainer;
       entry.name = name;
+      entry.container = container;
       DIRSYNC_CHECK(directory.Add(std::move(entry)));
       return {};
+    });
+  }
+  // An entry that is this site's, in a container of whoever it is.
+  void MoveInto(const std::string& container, const std::string& name) {
+    Write([&](storage::Transaction& transaction) -> Result<> {
+      IdSource ids = MakeIds(world_);
+      const Directory directory(transaction, store_->profile(), ids, world_.Now());
+      DIRSYNC_TRY(parent, directory.Resolve(container));
+      Entry entry;
+      entry.id = TestId<EntryId>(4711);
+      entry.parent = parent.id;
+      entry.name = name;
+      return EntryStore(transaction, world_.Now()).Insert(entry);
     });
   }
   bool Has(const std::string& name) {
