@@ -1,4 +1,7 @@
 // Backup by checkpoint; restore into a new store, in a new epoch.
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <filesystem>
 
 #include "agent/core/producer_state.h"
@@ -11,6 +14,42 @@ namespace dirsync {
 namespace {
 
 namespace fs = std::filesystem;
+
+// A new folder that only its owner may enter, from its first moment: whatever is put into it later
+// is out of everybody else's reach, whatever the modes of the files.
+Result<> MakeOwnFolder(const std::string& path) {
+  if (mkdir(path.c_str(), S_IRWXU) == 0) return {};
+  return std::unexpected(FileError("making folder", path, errno));
+}
+
+// Beside `path`, however that is written: DIR or DIR/.
+std::string PartOf(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path + ".part";
+}
+
+Result<> MakePart(const std::string& part) {
+  std::error_code error;
+  fs::remove_all(part, error);
+  if (error) return std::unexpected(FileError("removing folder", part, error.value()));
+  if (const fs::path parent = fs::path(part).parent_path(); !parent.empty())
+    fs::create_directories(parent, error);
+  if (error) return std::unexpected(FileError("making folder", part, error.value()));
+  return MakeOwnFolder(part);
+}
+
+// What is within, as in a store that was just made: folders of mode 0700, keys of mode 0600.
+Result<> Tighten(const std::string& path) {
+  std::error_code error;
+  for (const char* folder : {"/db", "/keys"}) {
+    fs::permissions(path + folder, fs::perms::owner_all, error);
+    if (error) return std::unexpected(FileError("protecting", path + folder, error.value()));
+  }
+  for (fs::directory_iterator i(path + "/keys", error), end; !error && i != end; i.increment(error))
+    fs::permissions(i->path(), fs::perms::owner_read | fs::perms::owner_write, error);
+  if (error) return std::unexpected(FileError("protecting", path + "/keys", error.value()));
+  return {};
+}
 
 Result<> CopyTree(const std::string& from, const std::string& to) {
   std::error_code error;
@@ -43,13 +82,12 @@ Result<> BackupStore(Store& store, const std::string& folder) {
   if (store.world().files().Exists(folder))
     return Fail(ErrorCode::kExists, "backing up to " + Printable(folder) + ": it is there already",
                 "name a new folder");
-  std::error_code error;
-  std::string part = folder + ".part";
-  fs::remove_all(part, error);
-  fs::create_directories(part, error);
-  if (error) return std::unexpected(FileError("making folder", part, error.value()));
+  const std::string part = PartOf(folder);
+  DIRSYNC_CHECK(MakePart(part));
   DIRSYNC_CHECK(store.storage().Checkpoint(part + "/db"));
   DIRSYNC_CHECK(CopyTree(store.path() + "/keys", part + "/keys"));
+  DIRSYNC_CHECK(Tighten(part));
+  std::error_code error;
   fs::rename(part, folder, error);
   if (error) return std::unexpected(FileError("renaming to", folder, error.value()));
   return {};
@@ -63,12 +101,11 @@ Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& fol
   if (world.files().Exists(path))
     return Fail(ErrorCode::kExists, "restoring to " + Printable(path) + ": it is there already",
                 "move the old store away first: it is kept until you delete it");
-  std::string part = path + ".part";
-  std::error_code error;
-  fs::remove_all(part, error);
+  const std::string part = PartOf(path);
+  DIRSYNC_CHECK(MakePart(part));
   DIRSYNC_CHECK(CopyTree(folder, part));
-  fs::permissions(part + "/keys", fs::perms::owner_all, error);
-  fs::permissions(part + "/keys/site.key", fs::perms::owner_read | fs::perms::owner_write, error);
+  DIRSYNC_CHECK(Tighten(part));
+  std::error_code error;
   {
     DIRSYNC_TRY(store, Store::Open(world, part));
     DIRSYNC_CHECK(BeginAnew(*store));

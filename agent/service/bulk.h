@@ -27,9 +27,11 @@ Result<LoadReport> LoadLdif(Store& store, const std::string& file, bool replace,
 // their number.
 Result<std::uint64_t> DumpLdif(Store& store, const ByteSink& sink, bool imported);
 
-// A consistent copy of the whole store, keys included (mode 0600), in the new folder `folder`.
+// A consistent copy of the whole store, keys included (mode 0600), in the new folder `folder`,
+// which only its owner may enter at any time.
 Result<> BackupStore(Store& store, const std::string& folder);
-// A new store at `path` from a backup: every export stream begins a new epoch (R17, R18).
+// A new store at `path` from a backup, which only its owner may enter at any time: every export
+// stream begins a new epoch (R17, R18).
 Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& folder,
                                             const std::string& path);
 
