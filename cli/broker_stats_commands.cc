@@ -20,7 +20,7 @@ void PrintFact(Context& context, std::string_view label, std::string_view value)
 
 Result<int> PrintStats(Context& context, const Arguments&) {
   DIRSYNC_TRY(stats, StatsOfBroker(context, "broker stats"));
-  const LinkOverview overview = DeriveLinks(stats);
+  const LinkOverview overview = DeriveLinks(stats, {}, BrokerRuns(context));
   if (context.json()) {
     context.out() << StatusJson(stats, overview) << '\n';
     return 0;
@@ -80,7 +80,7 @@ struct Row {
 
 Result<int> PrintReaders(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(stats, StatsOfBroker(context, "broker readers"));
-  const LinkOverview overview = DeriveLinks(stats);
+  const LinkOverview overview = DeriveLinks(stats, {}, BrokerRuns(context));
   const std::string only = arguments.words().empty() ? "" : arguments.words().front();
   if (context.json()) {
     context.out() << ReadersJson(stats, overview, "", only) << '\n';

@@ -16,8 +16,15 @@ namespace {
 
 void AddLinks(const DutyView& view, std::vector<Finding>& findings) {
   std::map<std::pair<LinkState, std::string>, std::vector<const LinkView*>> alike;
+  // Of a broker that does not run every link is cut, for one reason, which is said once.
+  const bool stopped = view.broker && !view.running;
+  if (stopped)
+    findings.push_back({Severity::kCritical,
+                        "the broker does not run: nothing passes between the sites",
+                        "dirsync broker run", ""});
   for (const LinkView* link : WorstLinks(view.overview))
-    if (link->severity != Severity::kFine) alike[{link->state, link->at}].push_back(link);
+    if (link->severity != Severity::kFine && !(stopped && link->state == LinkState::kOffline))
+      alike[{link->state, link->at}].push_back(link);
   for (const auto& [key, links] : alike) {
     const LinkView& first = *links.front();
     Finding finding{

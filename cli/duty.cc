@@ -7,6 +7,7 @@
 #include "proto/base/measure.h"
 #include "proto/base/text.h"
 #include "proto/trust/membership.h"
+#include "storage/disk_space.h"
 
 namespace dirsync::cli {
 namespace {
@@ -79,12 +80,26 @@ Result<AgentStanding> StandingOfSite(Context& context) {
   return standing;
 }
 
+// As the store of a broker that does not run has them, with what its disk has room for now.
+Result<BrokerStats> StatsOfStore(Context& context) {
+  DIRSYNC_TRY(admin, context.OpenBroker());
+  BrokerStats stats = admin->Stats();
+  if (const auto space = storage::CheckDiskSpace(admin->store().path()))
+    stats.disk_free_bytes = space->free_bytes;
+  return stats;
+}
+
 }  // namespace
+
+bool BrokerRuns(Context& context) {
+  const Serving* serving = context.console().serving;
+  return serving != nullptr && serving->broker;
+}
 
 Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) {
   DutyView view;
   const Serving* serving = context.console().serving;
-  if (serving != nullptr && serving->broker) {
+  if (BrokerRuns(context)) {
     view.broker = serving->broker();
     view.overview = DeriveLinks(*view.broker, thresholds);
     view.here = "the broker";
@@ -93,9 +108,9 @@ Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) 
   }
   const auto path = context.StorePath();
   if (context.console().open_store == nullptr && path && BrokerStore::IsThere(*path)) {
-    DIRSYNC_TRY(admin, context.OpenBroker());
-    view.broker = admin->Stats();
-    view.overview = DeriveLinks(*view.broker, thresholds);
+    DIRSYNC_TRY(stats, StatsOfStore(context));
+    view.broker = std::move(stats);
+    view.overview = DeriveLinks(*view.broker, thresholds, false);
     view.here = "the broker";
     view.now = view.broker->now;
     view.running = false;
@@ -110,15 +125,14 @@ Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) 
 }
 
 Result<BrokerStats> StatsOfBroker(Context& context, std::string_view command) {
-  const Serving* serving = context.console().serving;
-  if (serving != nullptr && serving->broker) return serving->broker();
+  if (BrokerRuns(context)) return context.console().serving->broker();
   const auto path = context.StorePath();
   if (context.console().open_store != nullptr || !path || !BrokerStore::IsThere(*path))
     return Fail(ErrorCode::kNotFound, std::string(command) + ": this is not the store of a broker",
                 "name the broker's store by --store");
-  DIRSYNC_TRY(admin, context.OpenBroker());
+  DIRSYNC_TRY(stats, StatsOfStore(context));
   context.Note("no broker runs on this store: nobody is connected");
-  return admin->Stats();
+  return std::move(stats);
 }
 
 std::string PairOf(const LinkView& view) {

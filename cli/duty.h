@@ -19,6 +19,8 @@ struct DutyView {
 
 // Of the process that answers; else read from the site's store. Errors: OpenStore's.
 Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds = {});
+// Whether a broker answers; else its store is looked at.
+bool BrokerRuns(Context& context);
 // The stats of the broker that answers, or as its store has them while none runs. kNotFound: not
 // the store of a broker.
 Result<BrokerStats> StatsOfBroker(Context& context, std::string_view command);

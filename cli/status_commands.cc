@@ -150,7 +150,7 @@ CheckOutcome OutcomeOf(const DutyView& view, const std::string& site) {
                         FoldName(link.stream.site) == FoldName(site);
     if (!wanted) continue;
     ++outcome.links;
-    outcome.not_in_sync += link.state == LinkState::kInSync ? 0 : 1;
+    outcome.not_in_sync += link.severity == Severity::kFine ? 0 : 1;
     outcome.held += link.deletes_waiting;
     outcome.quarantined += link.quarantined;
     outcome.batches += link.batches_waiting;

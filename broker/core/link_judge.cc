@@ -12,6 +12,7 @@ constexpr std::size_t kNameShown = 64;
 constexpr std::size_t kTextShown = 300;
 constexpr std::string_view kBroker = "the broker";
 constexpr std::string_view kStartAgent = "dirsync agent run";
+constexpr std::string_view kStartBroker = "dirsync broker run";
 
 struct Verdict {
   LinkState state;
@@ -44,13 +45,19 @@ std::string ResyncOf(const LinkFacts& facts) {
          ShellWord(facts.reader.site);
 }
 
+// Starts the end that is away; where the broker does not run, the broker, since nobody is connected
+// before it does.
+Verdict Starting(const LinkFacts& facts, const LinkEnd& end, Verdict verdict) {
+  verdict.command = facts.stopped ? kStartBroker : kStartAgent;
+  verdict.at = facts.stopped ? kBroker : std::string_view(end.site);
+  return verdict;
+}
+
 // What has both sides compared; an end that is away is started first.
 Verdict WithResync(const LinkFacts& facts, Verdict verdict) {
   for (const LinkEnd* end : {&facts.producer, &facts.reader}) {
     if (end->online || facts.cut_off) continue;
-    verdict.command = kStartAgent;
-    verdict.at = end->site;
-    return verdict;
+    return Starting(facts, *end, std::move(verdict));
   }
   verdict.command = ResyncOf(facts);
   verdict.at = facts.producer.site;
@@ -72,21 +79,18 @@ const LinkEnd* EndWithProblem(const LinkFacts& facts, LinkState state) {
   return nullptr;
 }
 
-// A site that was revoked comes back by joining again.
+// Somebody wanted it so: no trouble, unless the site waits for an answer. One that was revoked
+// comes back by joining again.
 Verdict TurnedOut(const LinkEnd& end) {
-  Verdict verdict{LinkState::kRefused, Severity::kNotice,
+  Verdict verdict{LinkState::kRefused, Severity::kFine,
                   Named(end.site) + " has left the organisation", "", ""};
-  if (end.state == SiteState::kRevoked) {
+  if (end.state == SiteState::kRevoked)
     verdict.reason = Named(end.site) + " is revoked: its messages are refused";
-    verdict.alternative = "dirsync sites remove " + ShellWord(end.site) + " --contacts keep";
-  }
-  verdict.command = "dirsync broker invite";
+  if (!end.asks_to_join) return verdict;
+  verdict.severity = Severity::kNotice;
+  verdict.reason += "; it asks to join again";
+  verdict.command = "dirsync sites pending";
   verdict.at = kBroker;
-  if (end.asks_to_join) {
-    verdict.reason += "; it asks to join again";
-    verdict.command = "dirsync sites pending";
-    verdict.alternative.clear();
-  }
   return verdict;
 }
 
@@ -163,13 +167,16 @@ Ruling Resyncing(const LinkFacts& facts, const LinkThresholds&) {
                        CountText(report->full_total, "entry", "entries");
   if (facts.producer.online)
     return Verdict{LinkState::kResyncing, Severity::kNotice, reason, "", ""};
-  return Verdict{LinkState::kResyncing, Severity::kWarning,
-                 reason + "; it waits for " + Named(facts.producer.site) + ", which is offline",
-                 std::string(kStartAgent), facts.producer.site};
+  return Starting(
+      facts, facts.producer,
+      {LinkState::kResyncing, Severity::kWarning,
+       reason + "; it waits for " + Named(facts.producer.site) + ", which is offline", "", ""});
 }
 
 Ruling Restored(const LinkFacts& facts, const LinkThresholds&) {
   const auto& report = facts.reader.report;
+  // When both sides were last found equal its reader tells; a store alone does not know.
+  if (facts.stopped && !report) return std::nullopt;
   const Instant equal = report ? report->sums_equal_at : Instant{};
   for (const LinkEnd* end : {&facts.producer, &facts.reader}) {
     if (end->restored == Instant{} || equal > end->restored) continue;
@@ -191,12 +198,18 @@ Ruling NeedsRanges(const LinkFacts& facts, const LinkThresholds&) {
   if (facts.producer.online && facts.reader.online)
     return Verdict{LinkState::kNeedsRanges, Severity::kNotice, reason + "begins by itself", "", ""};
   const LinkEnd& missing = facts.reader.online ? facts.producer : facts.reader;
-  return Verdict{LinkState::kNeedsRanges, Severity::kWarning,
-                 reason + "begins when " + Named(missing.site) + " is back",
-                 std::string(kStartAgent), missing.site};
+  return Starting(
+      facts, missing,
+      {LinkState::kNeedsRanges, Severity::kWarning,
+       reason + "begins when " + Named(facts.stopped ? kBroker : std::string_view(missing.site)) +
+           (facts.stopped ? " runs" : " is back"),
+       "", ""});
 }
 
 Ruling Offline(const LinkFacts& facts, const LinkThresholds& thresholds) {
+  if (facts.stopped)
+    return Starting(facts, facts.reader,
+                    {LinkState::kOffline, Severity::kCritical, "the broker does not run", "", ""});
   for (const LinkEnd* end : {&facts.reader, &facts.producer}) {
     if (end->online) continue;
     const Duration age = facts.now - end->heard;
@@ -207,7 +220,7 @@ Ruling Offline(const LinkFacts& facts, const LinkThresholds& thresholds) {
     if (facts.cut_off) {
       verdict.reason = Named(end->site) + " has no session with the broker";
       if (!facts.cut_off->empty()) verdict.reason += ": " + Printable(*facts.cut_off, kTextShown);
-      verdict.command = "dirsync broker run";
+      verdict.command = kStartBroker;
       verdict.at = kBroker;
     } else {
       verdict.reason = Named(end->site) + " is offline" + Since(end->heard, facts.now);
@@ -309,7 +322,7 @@ LinkView JudgeLink(const LinkFacts& facts, const LinkThresholds& thresholds) {
     if (!ruling) ruling = rule(facts, thresholds);
   if (!ruling)
     ruling = Verdict{LinkState::kInSync, Severity::kFine, "everything told is applied", "", ""};
-  if (ruling->state > LinkState::kOffline && !facts.reader.online &&
+  if (ruling->state > LinkState::kOffline && !facts.reader.online && !facts.stopped &&
       facts.reader.heard != Instant{})
     ruling->reason +=
         "; " + Named(facts.reader.site) + " is offline" + Since(facts.reader.heard, facts.now);

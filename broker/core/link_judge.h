@@ -28,6 +28,7 @@ struct LinkFacts {
   // The end that looks has an agent without a session; why, if known. Nothing: whoever is offline
   // has none.
   std::optional<std::string> cut_off;
+  bool stopped = false;  // the broker does not run: nobody can be connected
   std::uint64_t lag_batches = 0, lag_bytes = 0;
   Instant oldest_unacked{};
   Instant canary{};  // 0 = not known

@@ -94,7 +94,10 @@ struct Trouble {
 };
 
 // What is wrong with the broker itself, worst first.
-Trouble BrokerTrouble(const BrokerStats& stats) {
+Trouble BrokerTrouble(const BrokerStats& stats, bool running) {
+  if (!running)
+    return {Severity::kCritical, "the broker does not run: nothing passes between the sites",
+            "dirsync broker run"};
   if (stats.read_only)
     return {Severity::kCritical,
             "the broker takes no changes: " + Printable(stats.read_only_reason, 200),
@@ -212,7 +215,7 @@ std::string_view SeverityName(Severity severity) {
   return "unknown";
 }
 
-LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresholds) {
+LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresholds, bool running) {
   const Ends ends(stats);
   LinkOverview overview;
   std::size_t links = 0;
@@ -222,6 +225,7 @@ LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresho
     LinkFacts facts;
     facts.stream = stream.stream;
     facts.now = stats.now;
+    facts.stopped = !running;
     facts.producer = ends.Of(stream.stream.site, stream.producer_online);
     facts.producer.report = stream.report;
     for (const ReaderStats& reader : stream.readers) {
@@ -237,7 +241,7 @@ LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresho
     }
   }
   ChooseWorst(overview);
-  const Trouble trouble = BrokerTrouble(stats);
+  const Trouble trouble = BrokerTrouble(stats, running);
   if (trouble.severity != Severity::kFine && trouble.severity >= overview.severity) {
     overview.severity = trouble.severity;
     overview.sentence = trouble.sentence;

@@ -79,9 +79,11 @@ struct LinkOverview {
   std::optional<std::size_t> worst;
 };
 
-// All links of a broker. What is wrong with the broker itself (read-only, nearly full, sites that
-// wait for approval) is in the sentence and in the severity.
-LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresholds = {});
+// All links of a broker. What is wrong with the broker itself (it does not run, read-only, nearly
+// full, sites that wait for approval) is in the sentence and in the severity. `running`: by a
+// broker that runs; else as its store has them, and nobody is blamed for being away.
+LinkOverview DeriveLinks(const BrokerStats& stats, const LinkThresholds& thresholds = {},
+                         bool running = true);
 
 // The links of one site as its own agent sees them: its imports, and its exports as one link each.
 // `running`: by an agent that runs; else as its store has them. `connected`: a session is open;

@@ -204,20 +204,63 @@ TEST(LinkState, ARejectedRunIsSentAgainByItsSource) {
 TEST(LinkState, ARevokedSiteThatAsksAgainWaitsForApproval) {
   BrokerStats stats = Pair();
   stats.sites[1].entry.state = SiteState::kRevoked;
-  EXPECT_EQ(ViewOf(stats).command, "dirsync broker invite");
-  EXPECT_EQ(ViewOf(stats).alternative, "dirsync sites remove Site2 --contacts keep");
   stats.pending.resize(1);
   stats.pending[0].site = "site2";
-  EXPECT_EQ(ViewOf(stats).command, "dirsync sites pending");
-  EXPECT_EQ(ViewOf(stats).alternative, "");
-}
-
-TEST(LinkState, ARevokedSiteIsRefusedButNobodyIsCalled) {
-  BrokerStats stats = Pair();
-  stats.sites[1].entry.state = SiteState::kRevoked;
-  stats.sites[1].connected = ReaderOf(stats).connected = false;
   EXPECT_EQ(ViewOf(stats).state, LinkState::kRefused);
   EXPECT_EQ(ViewOf(stats).severity, Severity::kNotice);
+  EXPECT_EQ(ViewOf(stats).command, "dirsync sites pending");
+}
+
+TEST(LinkState, ASiteThatWasTurnedOutIsRefusedAndNobodysTrouble) {
+  for (const SiteState state : {SiteState::kRevoked, SiteState::kRemoved}) {
+    BrokerStats stats = Pair();
+    stats.sites[1].entry.state = state;
+    stats.sites[1].connected = ReaderOf(stats).connected = false;
+    EXPECT_EQ(ViewOf(stats).state, LinkState::kRefused);
+    EXPECT_EQ(ViewOf(stats).severity, Severity::kFine);
+    EXPECT_EQ(ViewOf(stats).command, "");
+    EXPECT_FALSE(DeriveLinks(stats).worst);
+    EXPECT_EQ(DeriveLinks(stats).sentence, "1 site is in sync; nothing is on its way");
+  }
+}
+
+// Of a broker that does not run: what its store knows.
+BrokerStats Stopped() {
+  BrokerStats stats = Pair();
+  StreamOf(stats).producer_online = ReaderOf(stats).connected = false;
+  StreamOf(stats).report.reset();
+  ReaderOf(stats).report.reset();
+  for (SiteStats& site : stats.sites) {
+    site.connected = false;
+    site.last_heard = Instant{};
+  }
+  return stats;
+}
+
+TEST(LinkState, OfABrokerThatDoesNotRunNoAgentIsToBlame) {
+  BrokerStats stats = Stopped();
+  LinkOverview overview = DeriveLinks(stats, {}, false);
+  EXPECT_EQ(overview.severity, Severity::kCritical);
+  EXPECT_EQ(overview.sentence, "the broker does not run: nothing passes between the sites");
+  EXPECT_EQ(overview.command, "dirsync broker run");
+  EXPECT_EQ(overview.at, "the broker");
+  EXPECT_EQ(overview.links[0].state, LinkState::kOffline);
+  EXPECT_EQ(overview.links[0].reason, "the broker does not run");
+  EXPECT_EQ(overview.links[0].command, "dirsync broker run");
+  EXPECT_EQ(overview.links[0].at, "the broker");
+  MakeNeedsRanges(stats);
+  overview = DeriveLinks(stats, {}, false);
+  EXPECT_EQ(overview.links[0].command, "dirsync broker run");
+  EXPECT_THAT(overview.links[0].reason, HasSubstr("a full copy begins when the broker runs"));
+  // While it runs, it is the agents that are away.
+  EXPECT_EQ(DeriveLinks(stats).links[0].command, "dirsync agent run");
+}
+
+TEST(LinkState, AStoreAloneDoesNotKnowWhetherARestoredSiteWasFoundEqual) {
+  BrokerStats stats = Stopped();
+  MakeRestored(stats);
+  EXPECT_EQ(DeriveLinks(stats, {}, false).links[0].state, LinkState::kOffline);
+  EXPECT_EQ(DeriveLinks(stats).links[0].state, LinkState::kRestored);
 }
 
 TEST(LinkState, AnOfflineReaderKeepsItsHeldDeletesAndSaysSo) {
