@@ -159,9 +159,7 @@ class ResyncRun {
         } else if (row.diverged) {
           End(asked, ErrorCode::kEpochChanged, "sums differ");
         } else if (row.sums_equal_at >= asked.asked_at) {
-          std::string text = Counted(row.rows, "entry", "entries") + " equal";
-          if (row.held > 0) text += ", " + Counted(row.held, "delete") + " held";
-          End(asked, ErrorCode::kAlreadyApplied, text);
+          End(asked, ErrorCode::kAlreadyApplied, agent_.link().EqualText(asked.instance));
         }
       }
     }

@@ -16,7 +16,7 @@ struct ResyncOutcome {
   ResyncJob job;
   bool ended = false;
   ErrorCode code = ErrorCode::kAlreadyApplied;  // kAlreadyApplied: all entries are equal
-  std::string text;                             // "1,204 entries equal, 3 deletes held"
+  std::string text;                             // as of Link::EqualText
   std::uint64_t done = 0;
   std::uint64_t total = 0;
 };

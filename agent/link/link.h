@@ -77,6 +77,10 @@ class Link {
   // Why kRefused or kOffline; kAlreadyApplied = no reason known.
   Error reason() const;
   AgentReport Report() const;
+  // What was equal when the sums of import `instance` were last found so, in words that are the
+  // same wherever they are read: "1,204 entries equal, 3 deletes held". Empty: there is no such
+  // import.
+  std::string EqualText(const std::string& instance) const;
   // Since the last call, oldest first.
   std::vector<LinkEvent> TakeEvents();
   // The newest reply to a question of Ask since the last call; nullopt: none.

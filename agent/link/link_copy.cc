@@ -274,6 +274,7 @@ Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
   link.applied += counts.added + counts.modified + counts.renamed + counts.deleted;
   link.diverged = settled && !equal;
   if (equal) link.sums_equal_at = Now();
+  if (equal) link.equal_rows = range.rows_after;
   link.copy.reset();
   link.copy_wanted = false;
   link.copy_by_person = false;
@@ -281,7 +282,7 @@ Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
   if (!IsCopying()) steps.reset();
   if (settled) {
     AnswerAskers(link, true, equal ? ErrorCode::kAlreadyApplied : ErrorCode::kEpochChanged,
-                 equal ? EqualText(link, range.rows_after) : text);
+                 equal ? EqualText(link) : text);
   } else {
     AnswerAskers(link, false, ErrorCode::kAlreadyApplied, text + "; catching up");
   }

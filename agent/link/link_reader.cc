@@ -271,6 +271,7 @@ Result<> Link::State::ApplyNext(ImportLink& link, ReaderState& reader, const Bat
   link.applied += batch.changes.size();
   const bool equal = reader.sum == batch.sum_after;
   if (equal) link.sums_equal_at = Now();
+  if (equal) link.equal_rows = batch.rows_after;
   link.diverged = counts->diverged;
   EndOver(link);
   if (!counts->warning.empty())
@@ -287,7 +288,7 @@ Result<> Link::State::ApplyNext(ImportLink& link, ReaderState& reader, const Bat
              std::to_string(batch.sequence));
   link.wants = link.wants || counts->wanted > 0;
   if (equal && !link.askers.empty())
-    AnswerAskers(link, true, ErrorCode::kAlreadyApplied, EqualText(link, batch.rows_after));
+    AnswerAskers(link, true, ErrorCode::kAlreadyApplied, EqualText(link));
   if (counts->diverged && link.copied_at + kCopyAgain <= Now()) {
     Tell("diverged", link.settings.name,
          "sums differ at " + std::to_string(batch.sequence) + ": a full copy is fetched",

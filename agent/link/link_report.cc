@@ -8,15 +8,16 @@
 namespace dirsync {
 namespace {
 
-constexpr std::uint64_t kCountedMost = 10'000;
+constexpr std::uint64_t kCountedMost = 10'000;  // of a report, which must stay cheap
 
-// Rows of a table of one stream, up to a bound: a report must stay cheap.
+constexpr std::uint64_t kAll = ~std::uint64_t{0};
+
+// Rows of a table of one stream, up to a bound.
 std::uint64_t CountRows(const storage::ReadView& view, storage::Table table,
-                        storage::StreamNumber number) {
+                        storage::StreamNumber number, std::uint64_t most) {
   const auto [lower, upper] = storage::StreamRange(table, number);
   std::uint64_t count = 0;
-  for (auto cursor = view.Scan(lower, upper); cursor->Valid() && count < kCountedMost;
-       cursor->Next())
+  for (auto cursor = view.Scan(lower, upper); cursor->Valid() && count < most; cursor->Next())
     ++count;
   return count;
 }
@@ -49,9 +50,9 @@ InstanceReport ReportOf(const storage::ReadView& view, const ImportLink& link) {
     report.suspect = (*reader)->suspect.has_value();
   }
   report.applied = link.applied;
-  report.held = CountRows(view, storage::Table::kHeld, link.number);
-  report.quarantined = CountRows(view, storage::Table::kQuarantine, link.number);
-  report.wanted = CountRows(view, storage::Table::kWanted, link.number);
+  report.held = CountRows(view, storage::Table::kHeld, link.number, kCountedMost);
+  report.quarantined = CountRows(view, storage::Table::kQuarantine, link.number, kCountedMost);
+  report.wanted = CountRows(view, storage::Table::kWanted, link.number, kCountedMost);
   report.diverged = link.diverged;
   report.sums_equal_at = link.sums_equal_at;
   report.canary_at = link.canary_at;
@@ -98,12 +99,27 @@ Result<> Link::State::ReportPaused(const InstanceSettings& instance, AgentReport
   return {};
 }
 
-// How a full copy ended: "1,204 entries equal, 3 deletes held".
-std::string Link::State::EqualText(const ImportLink& link, std::uint64_t rows) const {
-  std::string text = CountText(rows, "entry", "entries") + " equal";
-  const std::uint64_t held = CountRows(store.storage(), storage::Table::kHeld, link.number);
+// How a full copy ended: "1,204 entries equal, 3 deletes held, 1 kept, 2 quarantined". What its
+// source has told is applied or quarantined; the other rows here are deletes of it that were held,
+// or that a person rejected.
+std::string Link::State::EqualText(const ImportLink& link) const {
+  const storage::ReadView& view = store.storage();
+  const std::uint64_t quarantined = CountRows(view, storage::Table::kQuarantine, link.number, kAll);
+  const std::uint64_t held = CountRows(view, storage::Table::kHeld, link.number, kAll);
+  std::uint64_t rows = 0;
+  if (auto reader = LoadReader(view, link.number); reader && *reader)
+    for (const auto& [entry_class, count] : (*reader)->rows) rows += count;
+  const std::uint64_t told = link.equal_rows;
+  std::string text = CountText(told - std::min(told, quarantined), "entry", "entries") + " equal";
   if (held > 0) text += ", " + CountText(held, "delete") + " held";
+  if (rows > told + held) text += ", " + CountText(rows - told - held, "kept", "kept");
+  if (quarantined > 0) text += ", " + CountText(quarantined, "quarantined", "quarantined");
   return text;
+}
+
+std::string Link::EqualText(const std::string& instance) const {
+  const auto link = state_->imports.find(FoldName(instance));
+  return link == state_->imports.end() ? "" : state_->EqualText(link->second);
 }
 
 AgentReport Link::Report() const {

@@ -92,6 +92,7 @@ struct ImportLink {
   bool diverged = false;
   std::uint64_t applied = 0;
   Instant sums_equal_at{};
+  std::uint64_t equal_rows = 0;  // that its source had told then
   Instant canary_at{};
   std::optional<ContactsAfter> left;        // the site was removed: what becomes of its contacts
   std::optional<InstanceSettings> kept_as;  // settings under which the gate kept them
@@ -182,7 +183,7 @@ struct Link::State {
 
   // link_report.cc
   Result<> ReportPaused(const InstanceSettings& instance, AgentReport& report) const;
-  std::string EqualText(const ImportLink& link, std::uint64_t rows) const;
+  std::string EqualText(const ImportLink& link) const;
 
   // link_request.cc
   Result<> TakeRequest(const AdminRequest& request);

@@ -131,6 +131,23 @@ TEST_F(LinkCopyTest, ANewEpochInItsMiddle_BeginsTheCopyAnew) {
   ExpectWhole({"Mailbox1", "Mailbox2", "Mailbox3"});
 }
 
+TEST_F(LinkCopyTest, HowItEnded_CountsWhatIsApplied_AndListsTheRestApart) {
+  reader_.AddMailbox("Holder", "SMTP:taken@other.test");
+  producer_.AddMailbox("Mailbox1", "SMTP:taken@other.test");
+  for (const char* name : {"Mailbox2", "Mailbox3"}) Tell(name);
+  Finish(Ask(Served(Begin())));
+  const auto reader = reader_.Reader(kTold);
+  ASSERT_TRUE(reader.has_value());
+  std::uint64_t rows = 0;
+  for (const auto& [entry_class, count] : reader->rows) rows += count;
+  ASSERT_GT(rows, 2U);
+  const auto import = FindImport(reader_.store().storage(), kTold);
+  ASSERT_TRUE(import && *import);
+  EXPECT_EQ(reader_.link().EqualText(**import),
+            std::to_string(rows - 1) + " entries equal, 1 quarantined");
+  EXPECT_EQ(reader_.link().EqualText("NOBODY"), "");
+}
+
 TEST_F(LinkCopyTest, ACopyThatGoesOnAfterAStart_BeginsAnewInAnotherEpochToo) {
   for (const char* name : {"Mailbox1", "Mailbox2", "Mailbox3"}) Tell(name);
   ASSERT_TRUE(Ask(Served(Begin())));
