@@ -25,6 +25,7 @@ std::string_view StateName(SiteState state) {
 
 Result<int> OrganizationInit(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(path, context.StorePath());
+  DIRSYNC_CHECK(CheckNoSite(context, path, "make broker store"));
   if (context.dry_run()) return 0;
   DIRSYNC_TRY(store, BrokerStore::Create(path, arguments.words().front()));
   const std::string fingerprint = Fingerprint(store->organization_key());
@@ -179,7 +180,9 @@ Result<> ApproveOne(Context& context, BrokerAdmin& admin, const Arguments& argum
     entry.organization = arguments.Value("--organization").value_or("");
   if (entry.organization.empty())
     return Fail(ErrorCode::kUsage, "approve " + Printable(site) + ": the organisation has no name",
-                "--organization NAME");
+                "dirsync sites approve " + Quoted(site) +
+                    " --organization NAME; a broker that begins with `dirsync organization init "
+                    "NAME` has one");
   entry.site = pending->site;
   entry.server = pending->server;
   entry.signing_key = pending->signing_key;

@@ -161,9 +161,18 @@ Result<> CheckBrokerConfig(const Context& context, const ProcessConfig& config) 
   return {};
 }
 
+Result<> CheckNoSite(Context& context, const std::string& path, std::string_view operation) {
+  FileSystem& files = context.world().files();
+  if (!files.Exists(path + "/keys/site.key")) return {};
+  return Fail(ErrorCode::kWrongKind,
+              std::string(operation) + " " + Printable(path) + ": it is the store of a site",
+              "a broker has a store of its own: name another folder with --store");
+}
+
 Result<int> BrokerRun(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(config, ConfigOf(context, arguments));
   DIRSYNC_TRY(process, ProcessOf(context, arguments, config));
+  DIRSYNC_CHECK(CheckNoSite(context, process.store, "open broker store"));
   DIRSYNC_TRY(form, LogFormOf(config, context.json()));
   Log log("broker", form, process.limits.log_level);
   process.log = &log;

@@ -11,6 +11,9 @@ namespace dirsync::cli {
 
 Result<int> BrokerRun(Context& context, const Arguments& arguments);
 
+// kWrongKind when a site's store lies in the folder of a broker's.
+Result<> CheckNoSite(Context& context, const std::string& path, std::string_view operation);
+
 // What its configuration file may say; deploy/broker.toml is made of this.
 std::span<const ProcessOption> BrokerOptions();
 // What `broker run` would say to the values of this file. Errors: kConfiguration.

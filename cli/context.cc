@@ -22,15 +22,24 @@ Result<std::string> Context::StorePath() const {
 
 Result<Store*> Context::OpenStore() {
   if (console_.open_store != nullptr) return console_.open_store;
-  if (console_.open_broker != nullptr)
+  if (AtBroker()) {
+    DIRSYNC_CHECK(OpenBroker());
     return Fail(ErrorCode::kWrongKind, "open store: this is the store of a broker",
-                "name a site's store with --store");
+                "name a site's store with --store; of a broker: dirsync status");
+  }
   if (!store_) {
     DIRSYNC_TRY(path, StorePath());
     DIRSYNC_TRY(store, Store::Open(world_, path));
     store_ = std::move(store);
   }
   return store_.get();
+}
+
+bool Context::AtBroker() const {
+  if (console_.open_broker != nullptr) return true;
+  if (console_.open_store != nullptr) return false;
+  const auto path = StorePath();
+  return path && BrokerStore::IsThere(*path);
 }
 
 Result<BrokerAdmin*> Context::OpenBroker() {
@@ -40,8 +49,14 @@ Result<BrokerAdmin*> Context::OpenBroker() {
                 "name the broker's store with --store");
   if (!broker_) {
     DIRSYNC_TRY(path, StorePath());
-    DIRSYNC_TRY(store, BrokerStore::Open(path));
-    broker_ = AdminOver(std::move(store));
+    auto store = BrokerStore::Open(path);
+    // A site that has joined has the same files, but for the one that is missing here.
+    if (!store && store.error().code == ErrorCode::kWrongKind && BrokerStore::IsThere(path))
+      return Fail(ErrorCode::kConfiguration,
+                  "reading the site's key " + Printable(path) + "/keys/site.key: it is missing",
+                  "restore it from a backup; without it other sites refuse what this site says");
+    if (!store) return std::unexpected(store.error());
+    broker_ = AdminOver(std::move(*store));
   }
   return broker_.get();
 }

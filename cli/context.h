@@ -73,11 +73,13 @@ class Context {
   // Folder of the store: --store, else DIRSYNC_STORE. Errors: kUsage when neither is given.
   Result<std::string> StorePath() const;
   // Opened at first use, closed with this object; or the one that this process has open. Errors:
-  // StorePath's, Store::Open's.
+  // StorePath's, Store::Open's; kWrongKind at a broker's store.
   Result<Store*> OpenStore();
   void CloseStore() { store_.reset(); }
+  // Whether the store is that of a broker: this process's, or by what lies in the folder.
+  bool AtBroker() const;
   // The broker whose store --store names: this process's, or over its store. Errors: StorePath's,
-  // BrokerStore::Open's.
+  // BrokerStore::Open's; kConfiguration when it is a site's store that lacks the site's key.
   Result<BrokerAdmin*> OpenBroker();
 
   // Runs `write(transaction)` on the store; commits unless this is a dry run.

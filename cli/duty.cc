@@ -106,8 +106,7 @@ Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) 
     view.now = view.broker->now;
     return view;
   }
-  const auto path = context.StorePath();
-  if (context.console().open_store == nullptr && path && BrokerStore::IsThere(*path)) {
+  if (context.AtBroker()) {
     DIRSYNC_TRY(stats, StatsOfStore(context));
     view.broker = std::move(stats);
     view.overview = DeriveLinks(*view.broker, thresholds, false);
@@ -126,8 +125,7 @@ Result<DutyView> LookAround(Context& context, const LinkThresholds& thresholds) 
 
 Result<BrokerStats> StatsOfBroker(Context& context, std::string_view command) {
   if (BrokerRuns(context)) return context.console().serving->broker();
-  const auto path = context.StorePath();
-  if (context.console().open_store != nullptr || !path || !BrokerStore::IsThere(*path))
+  if (!context.AtBroker())
     return Fail(ErrorCode::kNotFound, std::string(command) + ": this is not the store of a broker",
                 "name the broker's store by --store");
   DIRSYNC_TRY(stats, StatsOfStore(context));

@@ -80,8 +80,7 @@ void PrintKey(Context& context, std::string_view what, std::string_view hex,
 }
 
 Result<int> KeysShow(Context& context, const Arguments&) {
-  DIRSYNC_TRY(path, context.StorePath());
-  if (context.console().open_broker != nullptr || BrokerStore::IsThere(path)) {
+  if (context.AtBroker()) {
     DIRSYNC_TRY(admin, context.OpenBroker());
     const PublicKey& key = admin->store().organization_key();
     PrintKey(context, "organization", key.hex(), Fingerprint(key));
@@ -101,7 +100,7 @@ Result<int> KeysShow(Context& context, const Arguments&) {
 Result<int> KeysRenew(Context& context, const Arguments&) {
   DIRSYNC_TRY(path, context.StorePath());
   const std::string file = path + "/keys/transport.key";
-  const bool broker = context.console().open_broker != nullptr || BrokerStore::IsThere(path);
+  const bool broker = context.AtBroker();
   if (!broker) {
     DIRSYNC_TRY(store, context.OpenStore());
     DIRSYNC_CHECK(TransportKeysOf(*store));

@@ -5,6 +5,7 @@
 #include "agent/core/review.h"
 #include "agent/directory/entry_record.h"
 #include "agent/service/run.h"
+#include "cli/command.h"
 #include "cli/duty.h"
 #include "cli/instance_view.h"
 #include "cli/json.h"
@@ -166,6 +167,7 @@ Result<int> PrintOverview(Context& context) {
     context.Note("`dirsync help` lists the commands; DIRSYNC_STORE names a store for all of them");
     return 0;
   }
+  if (context.AtBroker()) return FindCommand("status")->run(context, Arguments());
   DIRSYNC_TRY(store, context.OpenStore());
   DIRSYNC_TRY(standing, StandingOf(*store));
   if (context.json()) {

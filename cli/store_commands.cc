@@ -181,20 +181,53 @@ Result<int> Dump(Context& context, const Arguments& arguments) {
 
 Result<int> Backup(Context& context, const Arguments& arguments) {
   const std::string folder = context.WholePath(arguments.words().front());
-  DIRSYNC_TRY(store, context.OpenStore());
-  DIRSYNC_CHECK(BackupStore(*store, folder));
+  const bool broker = context.AtBroker();
+  if (broker) {
+    DIRSYNC_TRY(admin, context.OpenBroker());
+    DIRSYNC_CHECK(BackupFolder(admin->store().storage(), admin->store().path(), folder));
+  } else {
+    DIRSYNC_TRY(store, context.OpenStore());
+    DIRSYNC_CHECK(BackupStore(*store, folder));
+  }
   if (context.json()) {
     context.out() << JsonObject().Text("backup", folder).Finish() << '\n';
   } else {
     context.out() << "backed up to " << Printable(context.ShortPath(folder)) << '\n';
   }
-  context.Note("it holds the site's secret key: keep it where only you read it");
+  context.Note(broker ? "it holds the secret keys of the broker and, unless that is kept "
+                        "elsewhere, of the organisation: keep it where only you read it"
+                      : "it holds the site's secret key: keep it where only you read it");
+  return 0;
+}
+
+// Logs go on where they stood: what they lack, the sites tell again.
+Result<int> RestoreBroker(Context& context, const std::string& folder, const std::string& path) {
+  DIRSYNC_CHECK(RestoreFolder(folder, path));
+  DIRSYNC_TRY(store, BrokerStore::Open(path));
+  if (context.json()) {
+    context.out() << JsonObject()
+                         .Text("store", path)
+                         .Text("organization", store->organization())
+                         .Text("fingerprint", Fingerprint(store->organization_key()))
+                         .Finish()
+                  << '\n';
+    return 0;
+  }
+  context.out() << "restored the store of the broker of "
+                << (store->organization().empty() ? "an organisation without a name yet"
+                                                  : Printable(store->organization()))
+                << "\n  fingerprint  " << Fingerprint(store->organization_key()) << '\n';
+  context.Note(
+      "sites that joined or were revoked since the backup are as they were before: "
+      "dirsync sites list");
+  context.Next("dirsync broker run --store " + Quoted(path));
   return 0;
 }
 
 Result<int> Restore(Context& context, const Arguments& arguments) {
   const std::string folder = context.WholePath(arguments.words().front());
   DIRSYNC_TRY(path, context.StorePath());
+  if (BrokerStore::IsThere(folder)) return RestoreBroker(context, folder, path);
   DIRSYNC_TRY(store, RestoreStore(context.world(), folder, path));
   PrintSite(context, *store, "restored");
   context.Note(
@@ -244,7 +277,8 @@ CommandGroup StoreCommands() {
            .words_min = 1,
            .words_max = 1,
            .help = "copy the whole store, keys included, to a new folder",
-           .examples = {"dirsync backup /backup/site1-monday"},
+           .examples = {"dirsync backup /backup/site1-monday",
+                        "dirsync backup /backup/broker-monday --store /srv/broker"},
            .run = Backup,
            .changes = false},
           {.path = "restore",

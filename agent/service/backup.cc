@@ -59,6 +59,19 @@ Result<> CopyTree(const std::string& from, const std::string& to) {
   return {};
 }
 
+// What is in the backup `folder`, beside `path`, under a name that is returned.
+Result<std::string> CopyBackup(const std::string& folder, const std::string& path) {
+  std::error_code error;
+  if (fs::exists(path, error))
+    return Fail(ErrorCode::kExists, "restoring to " + Printable(path) + ": it is there already",
+                "move the old store away first: it is kept until you delete it");
+  std::string part = PartOf(path);
+  DIRSYNC_CHECK(MakePart(part));
+  DIRSYNC_CHECK(CopyTree(folder, part));
+  DIRSYNC_CHECK(Tighten(part));
+  return part;
+}
+
 // Every export stream of a restored store may have told more than the store knows (R17, R18).
 Result<> BeginAnew(Store& store) {
   IdSource ids = MakeIds(store.world());
@@ -79,15 +92,20 @@ Result<> BeginAnew(Store& store) {
 }  // namespace
 
 Result<> BackupStore(Store& store, const std::string& folder) {
-  if (store.world().files().Exists(folder))
+  return BackupFolder(store.storage(), store.path(), folder);
+}
+
+Result<> BackupFolder(storage::Storage& storage, const std::string& path,
+                      const std::string& folder) {
+  std::error_code error;
+  if (fs::exists(folder, error))
     return Fail(ErrorCode::kExists, "backing up to " + Printable(folder) + ": it is there already",
                 "name a new folder");
   const std::string part = PartOf(folder);
   DIRSYNC_CHECK(MakePart(part));
-  DIRSYNC_CHECK(store.storage().Checkpoint(part + "/db"));
-  DIRSYNC_CHECK(CopyTree(store.path() + "/keys", part + "/keys"));
+  DIRSYNC_CHECK(storage.Checkpoint(part + "/db"));
+  DIRSYNC_CHECK(CopyTree(path + "/keys", part + "/keys"));
   DIRSYNC_CHECK(Tighten(part));
-  std::error_code error;
   fs::rename(part, folder, error);
   if (error) return std::unexpected(FileError("renaming to", folder, error.value()));
   return {};
@@ -98,13 +116,7 @@ Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& fol
   if (!world.files().Exists(folder + "/db") || !world.files().Exists(folder + "/keys/site.key"))
     return Fail(ErrorCode::kNotFound, "restoring from " + Printable(folder) + ": it is no backup",
                 "name a folder that `dirsync backup` made");
-  if (world.files().Exists(path))
-    return Fail(ErrorCode::kExists, "restoring to " + Printable(path) + ": it is there already",
-                "move the old store away first: it is kept until you delete it");
-  const std::string part = PartOf(path);
-  DIRSYNC_CHECK(MakePart(part));
-  DIRSYNC_CHECK(CopyTree(folder, part));
-  DIRSYNC_CHECK(Tighten(part));
+  DIRSYNC_TRY(part, CopyBackup(folder, path));
   std::error_code error;
   {
     DIRSYNC_TRY(store, Store::Open(world, part));
@@ -113,6 +125,14 @@ Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& fol
   fs::rename(part, path, error);
   if (error) return std::unexpected(FileError("renaming to", path, error.value()));
   return Store::Open(world, path);
+}
+
+Result<> RestoreFolder(const std::string& folder, const std::string& path) {
+  DIRSYNC_TRY(part, CopyBackup(folder, path));
+  std::error_code error;
+  fs::rename(part, path, error);
+  if (error) return std::unexpected(FileError("renaming to", path, error.value()));
+  return {};
 }
 
 }  // namespace dirsync

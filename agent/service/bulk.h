@@ -30,9 +30,14 @@ Result<std::uint64_t> DumpLdif(Store& store, const ByteSink& sink, bool imported
 // A consistent copy of the whole store, keys included (mode 0600), in the new folder `folder`,
 // which only its owner may enter at any time.
 Result<> BackupStore(Store& store, const std::string& folder);
+// The same of any store that is open: of its storage and of the keys/ in its folder `path`.
+Result<> BackupFolder(storage::Storage& storage, const std::string& path,
+                      const std::string& folder);
 // A new store at `path` from a backup, which only its owner may enter at any time: every export
 // stream begins a new epoch (R17, R18).
 Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& folder,
                                             const std::string& path);
+// The copy alone, as a broker is put back: it goes on where it stood, and its sites fill the gap.
+Result<> RestoreFolder(const std::string& folder, const std::string& path);
 
 }  // namespace dirsync

@@ -87,5 +87,16 @@ TEST_F(BackupTest, OnlyItsOwnerMayEnterARestoredStore_FromTheFirstMomentOn) {
   EXPECT_FALSE(world_.open);
 }
 
+TEST_F(BackupTest, AFolderIsPutBackAsItWas) {
+  ASSERT_TRUE(BackupFolder(store_->storage(), store_->path(), folder_ + "/backup").has_value());
+  EXPECT_EQ(BackupFolder(store_->storage(), store_->path(), folder_ + "/backup").error().code,
+            ErrorCode::kExists);
+  ASSERT_TRUE(RestoreFolder(folder_ + "/backup", folder_ + "/restored").has_value());
+  ExpectOwnersOnly("restored");
+  EXPECT_EQ(RestoreFolder(folder_ + "/backup", folder_ + "/restored").error().code,
+            ErrorCode::kExists);
+  EXPECT_TRUE(Store::Open(world_, folder_ + "/restored").has_value());
+}
+
 }  // namespace
 }  // namespace dirsync
