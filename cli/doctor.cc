@@ -8,7 +8,6 @@
 #include "cli/instance_view.h"
 #include "proto/base/measure.h"
 #include "proto/base/text.h"
-#include "proto/trust/membership.h"
 #include "storage/disk_space.h"
 
 namespace dirsync::cli {
@@ -71,22 +70,35 @@ void AddBroker(const BrokerStats& stats, std::vector<Finding>& findings) {
            "dirsync events", ""});
 }
 
+// An instance that never ran. One that ran without naming a file is carried by an agent's folders.
+void AddIdle(const InstanceState& state, std::vector<Finding>& findings) {
+  if (state.producer || state.reader) return;
+  const InstanceSettings& settings = state.settings;
+  const std::vector<std::string> missing = MissingSettings(settings, false);
+  if (missing.empty()) {
+    findings.push_back({Severity::kNotice, "instance " + settings.name + " never ran",
+                        "dirsync run " + Quoted(settings.name), ""});
+    return;
+  }
+  const std::string set =
+      "dirsync instance set " + Quoted(settings.name) + " " + Join(missing, " ");
+  if (!settings.exports && !settings.imports)
+    findings.push_back({Severity::kWarning,
+                        "instance " + settings.name + " lacks " + Join(missing, ", "), set, ""});
+  else
+    findings.push_back({Severity::kNotice,
+                        "instance " + settings.name +
+                            " never ran; it names no file, so an agent's folders or the broker "
+                            "must carry it",
+                        "dirsync agent run with files.in and files.out, or " + set, ""});
+}
+
 Result<> AddStore(Context& context, std::vector<Finding>& findings) {
   DIRSYNC_TRY(store, context.OpenStore());
   DIRSYNC_TRY(states, AllStates(store->storage()));
-  DIRSYNC_TRY(membership, LoadMembership(store->storage()));
   for (const InstanceState& state : states) {
-    // At a site that has joined, the broker carries what names no file.
-    const bool by_broker = membership && UsesBroker(state.settings.transport);
-    const auto missing =
-        by_broker ? std::vector<std::string>{} : MissingSettings(state.settings, false);
-    if (!missing.empty())
-      findings.push_back(
-          {Severity::kWarning, "instance " + state.settings.name + " lacks " + Join(missing, ", "),
-           "dirsync instance set " + Quoted(state.settings.name) + " " + Join(missing, " "), ""});
-    if (!state.producer && !state.reader && missing.empty() && !by_broker)
-      findings.push_back({Severity::kNotice, "instance " + state.settings.name + " never ran",
-                          "dirsync run " + Quoted(state.settings.name), ""});
+    DIRSYNC_TRY(by_broker, IsCarriedByBroker(store->storage(), state.settings));
+    if (!by_broker) AddIdle(state, findings);
     if (state.producer && state.producer->outbox_bytes > limits::kOutboxBytes / 2)
       findings.push_back({Severity::kWarning,
                           "the outbox of " + state.settings.name + " holds " +

@@ -7,7 +7,6 @@
 #include "cli/runner.h"
 #include "proto/base/text.h"
 #include "proto/model/dn.h"
-#include "proto/trust/membership.h"
 
 namespace dirsync::cli {
 namespace {
@@ -81,14 +80,10 @@ Result<int> Set(Context& context, const Arguments& arguments) {
   }
   if (arguments.Has("--forget-key"))
     context.Note("the next import trusts the key of its file, and says which that is");
-  // At a site that has joined, the broker carries what names no file.
-  DIRSYNC_TRY(membership, LoadMembership(store->storage()));
-  const bool by_broker = membership && UsesBroker(settings.transport);
-  const std::vector<std::string> missing =
-      by_broker ? std::vector<std::string>{} : MissingSettings(settings, false);
-  if (!missing.empty()) context.Warn("before it can run it still needs " + Join(missing, " and "));
+  DIRSYNC_CHECK(TellMissing(context, *store, settings, false));
   NoteMissingContainers(context, *store, settings);
-  if (missing.empty() && fresh && !by_broker && !context.dry_run())
+  DIRSYNC_TRY(by_broker, IsCarriedByBroker(store->storage(), settings));
+  if (MissingSettings(settings, false).empty() && fresh && !by_broker && !context.dry_run())
     context.Next("dirsync run " + Quoted(settings.name));
   return 0;
 }

@@ -4,6 +4,7 @@
 #include "cli/json.h"
 #include "proto/base/crypto.h"
 #include "proto/base/text.h"
+#include "proto/trust/membership.h"
 
 namespace dirsync::cli {
 namespace {
@@ -152,6 +153,25 @@ std::string DirectionText(const Context& context, const InstanceSettings& settin
   if (settings.exports)
     text += (text.empty() ? "exports to " : ", exports to ") + named(settings.export_file);
   return text.empty() ? "no direction yet" : text;
+}
+
+Result<bool> IsCarriedByBroker(const storage::ReadView& view, const InstanceSettings& settings) {
+  DIRSYNC_TRY(membership, LoadMembership(view));
+  return membership && UsesBroker(settings.transport);
+}
+
+Result<> TellMissing(Context& context, Store& store, const InstanceSettings& settings,
+                     bool old_spelling) {
+  const std::string missing = Join(MissingSettings(settings, old_spelling), " and ");
+  DIRSYNC_TRY(by_broker, IsCarriedByBroker(store.storage(), settings));
+  if (!settings.exports && !settings.imports) {
+    context.Warn("before it can run it still needs " + missing);
+  } else if (!missing.empty() && !by_broker) {
+    context.Note(std::string("an agent's folders") +
+                 (UsesBroker(settings.transport) ? ", or the broker," : "") +
+                 " carry it as it is; a run by hand needs " + missing);
+  }
+  return {};
 }
 
 }  // namespace dirsync::cli

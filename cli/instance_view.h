@@ -31,4 +31,10 @@ Result<> PrintInstance(Context& context, Store& store, const InstanceSettings& s
 // "exports to SYNC1", "imports SYNC2".
 std::string DirectionText(const Context& context, const InstanceSettings& settings);
 
+// Whether the broker carries it: the site has joined, and files alone were not asked for.
+Result<bool> IsCarriedByBroker(const storage::ReadView& view, const InstanceSettings& settings);
+// Says which settings a run by hand would lack, if any; what the broker carries lacks none.
+Result<> TellMissing(Context& context, Store& store, const InstanceSettings& settings,
+                     bool old_spelling);
+
 }  // namespace dirsync::cli

@@ -107,8 +107,7 @@ Result<int> StoreSettings(Context& context, Store& store, const OldCommand& comm
                   << (fresh ? "made instance " : "set instance ") << Printable(settings.name)
                   << ": " << Printable(DirectionText(context, settings)) << '\n';
   }
-  const std::vector<std::string> missing = MissingSettings(settings, true);
-  if (!missing.empty()) context.Warn("before it can run it still needs " + Join(missing, " and "));
+  DIRSYNC_CHECK(TellMissing(context, store, settings, true));
   return 0;
 }
 

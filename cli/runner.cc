@@ -2,6 +2,7 @@
 
 #include "agent/core/instance.h"
 #include "cli/instance_options.h"
+#include "cli/instance_view.h"
 #include "cli/json.h"
 #include "proto/base/text.h"
 
@@ -10,16 +11,25 @@ namespace {
 
 constexpr std::size_t kPlanLinesShown = 1000;
 
-Result<> CheckComplete(const RunChoice& choice) {
+// What helps an instance that names no file: the broker may carry it, or a file is named.
+Result<std::string> CureOf(Store& store, const RunChoice& choice) {
+  const std::string missing = Join(MissingSettings(choice.settings, false), " ");
+  const std::string name = Quoted(choice.settings.name);
+  DIRSYNC_TRY(by_broker, IsCarriedByBroker(store.storage(), choice.settings));
+  if (!by_broker) return "dirsync instance set " + name + " " + missing;
+  return "the broker carries it; all of it again: dirsync resync run --site " +
+         Quoted(store.profile().site) + " --full; as a file: dirsync run " + name + " " + missing +
+         (choice.full ? " --full" : "");
+}
+
+Result<> CheckComplete(Store& store, const RunChoice& choice) {
   const std::vector<std::string> missing = MissingSettings(choice.settings, choice.old_spelling);
   if (missing.empty()) return {};
-  const std::string name =
-      choice.settings.name.empty() ? "run" : "run " + Printable(choice.settings.name);
-  return Fail(ErrorCode::kConfiguration, name + ": settings are missing: " + Join(missing, "; "),
-              choice.settings.name.empty()
-                  ? "give them with the command"
-                  : "dirsync instance set " + Quoted(choice.settings.name) + " " +
-                        Join(MissingSettings(choice.settings, false), " "));
+  const std::string problem = ": settings are missing: " + Join(missing, "; ");
+  if (choice.settings.name.empty())
+    return Fail(ErrorCode::kConfiguration, "run" + problem, "give them with the command");
+  DIRSYNC_TRY(cure, CureOf(store, choice));
+  return Fail(ErrorCode::kConfiguration, "run " + Printable(choice.settings.name) + problem, cure);
 }
 
 // Asks before the first import of a new pair.
@@ -135,7 +145,7 @@ void Record(Context& context, Store& store, const RunReport& report) {
 }  // namespace
 
 Result<int> RunInstance(Context& context, Store& store, const RunChoice& choice) {
-  DIRSYNC_CHECK(CheckComplete(choice));
+  DIRSYNC_CHECK(CheckComplete(store, choice));
   int status = 0;
   auto run = [&](Direction direction) {
     auto report = RunOne(context, store, choice, direction);

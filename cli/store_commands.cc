@@ -9,6 +9,7 @@
 #include "cli/runner.h"
 #include "proto/base/crypto.h"
 #include "proto/base/text.h"
+#include "proto/trust/membership.h"
 
 namespace dirsync::cli {
 namespace {
@@ -233,7 +234,10 @@ Result<int> Restore(Context& context, const Arguments& arguments) {
   context.Note(
       "every export stream begins a new epoch: readers take a full copy where they "
       "stood elsewhere");
-  context.Next("dirsync instance list; dirsync run INSTANCE --full");
+  DIRSYNC_TRY(membership, LoadMembership(store->storage()));
+  context.Next(membership ? "dirsync agent run; then dirsync resync run --site " +
+                                Quoted(store->profile().site) + " --full"
+                          : "dirsync instance list; dirsync run INSTANCE --full");
   return 0;
 }
 
