@@ -7,10 +7,12 @@
 #include "agent/service/run.h"
 #include "cli/command.h"
 #include "cli/duty.h"
+#include "cli/instance_options.h"
 #include "cli/instance_view.h"
 #include "cli/json.h"
 #include "cli/runner.h"
 #include "proto/base/text.h"
+#include "proto/trust/membership.h"
 
 namespace dirsync::cli {
 namespace {
@@ -92,19 +94,23 @@ Result<Standing> StandingOf(Store& store) {
   return standing;
 }
 
-std::string NextCommand(const Standing& standing) {
+// What the store alone suggests. `joined`: the broker may carry instances, by an agent.
+std::string NextCommand(const Standing& standing, bool joined) {
   if (standing.suspect + standing.held > 0) return "dirsync held list";
   if (standing.quarantined > 0) return "dirsync quarantine list";
   const auto& local = standing.entries.local;
   if (!local.contains(EntryClass::kMailbox) && standing.entries.all)
     return "dirsync mailbox add NAME, or dirsync load FILE.ldif";
   if (standing.instances.empty())
-    return "dirsync instance set INSTANCE1 --export --export-file SYNC1";
-  for (const InstanceState& state : standing.instances)
-    if (!state.producer && !state.reader) return "dirsync run " + Quoted(state.settings.name);
+    return joined ? "dirsync instance set INSTANCE1 --export"
+                  : "dirsync instance set INSTANCE1 --export --export-file SYNC1";
   std::string names;
-  for (const InstanceState& state : standing.instances) names += " " + Quoted(state.settings.name);
-  return "dirsync run" + names;
+  for (const InstanceState& state : standing.instances) {
+    if (!MissingSettings(state.settings, false).empty()) continue;
+    if (!state.producer && !state.reader) return "dirsync run " + Quoted(state.settings.name);
+    names += " " + Quoted(state.settings.name);
+  }
+  return names.empty() ? "dirsync agent run" : "dirsync run" + names;
 }
 
 const RunReport* LastRun(const Standing& standing, const std::string& name) {
@@ -112,7 +118,8 @@ const RunReport* LastRun(const Standing& standing, const std::string& name) {
   return found == standing.last_runs.end() ? nullptr : &found->second;
 }
 
-void PrintJson(Context& context, const Store& store, const Standing& standing) {
+void PrintJson(Context& context, const Store& store, const Standing& standing,
+               const std::string& next) {
   std::vector<std::string> instances;
   for (const InstanceState& state : standing.instances) {
     JsonObject object;
@@ -134,26 +141,29 @@ void PrintJson(Context& context, const Store& store, const Standing& standing) {
                        .Number("held", standing.held)
                        .Number("suspect", standing.suspect)
                        .Number("quarantined", standing.quarantined)
-                       .Text("next", NextCommand(standing))
+                       .Text("next", next)
                        .Finish()
                 << '\n';
 }
 
-// How the links stand, while an agent in a session knows, and what to do about the worst of them.
-Result<int> PrintStanding(Context& context, const Standing& standing) {
+// The links as an agent in a session sees them; nullopt: none answers.
+Result<std::optional<DutyView>> LinksHere(Context& context) {
   const Serving* serving = context.console().serving;
-  if (serving == nullptr || !serving->agent) {
-    context.Next(NextCommand(standing));
-    return 0;
-  }
+  if (serving == nullptr || !serving->agent) return std::nullopt;
   DIRSYNC_TRY(view, LookAround(context));
-  context.out() << Printable(view.overview.sentence, 600) << '\n';
-  PrintLinks(context, view);
-  if (view.overview.command.empty())
-    context.Next("dirsync status");
-  else
-    PrintNext(context, view.overview, view.here);
-  return 0;
+  return std::move(view);
+}
+
+// What to do next, in every form of the answer: about the worst link, while an agent knows.
+Result<std::string> NextOf(Store& store, const Standing& standing,
+                           const std::optional<DutyView>& links) {
+  if (links) {
+    const LinkOverview& worst = links->overview;
+    if (worst.command.empty()) return "dirsync status";
+    return NextText(worst.command, worst.alternative, worst.at, links->here);
+  }
+  DIRSYNC_TRY(membership, LoadMembership(store.storage()));
+  return NextCommand(standing, membership.has_value());
 }
 
 }  // namespace
@@ -170,8 +180,10 @@ Result<int> PrintOverview(Context& context) {
   if (context.AtBroker()) return FindCommand("status")->run(context, Arguments());
   DIRSYNC_TRY(store, context.OpenStore());
   DIRSYNC_TRY(standing, StandingOf(*store));
+  DIRSYNC_TRY(links, LinksHere(context));
+  DIRSYNC_TRY(next, NextOf(*store, standing, links));
   if (context.json()) {
-    PrintJson(context, *store, standing);
+    PrintJson(context, *store, standing, next);
     return 0;
   }
   const bool colours = context.out_colours();
@@ -201,7 +213,12 @@ Result<int> PrintOverview(Context& context) {
                run == nullptr ? "never" : FormatTime(run->time), did});
   }
   table.Finish();
-  return PrintStanding(context, standing);
+  if (links) {
+    context.out() << Printable(links->overview.sentence, 600) << '\n';
+    PrintLinks(context, *links);
+  }
+  context.Next(next);
+  return 0;
 }
 
 }  // namespace dirsync::cli
