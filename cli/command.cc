@@ -106,7 +106,8 @@ int Report(World& world, Console& console, GlobalOptions options, const Error& e
 int Finish(Context& context, const Result<int>& result) {
   // Whatever failed because of it is not the reason.
   if ((!result || !context.out()) && context.interrupted()) {
-    const Error error{ErrorCode::kInterrupted, "interrupted", ""};
+    const Error error{ErrorCode::kInterrupted, "interrupted",
+                      context.only_reads() ? "run it again: nothing was changed" : ""};
     context.PrintError(error);
     return error.exit_status();
   }
@@ -188,7 +189,9 @@ int RunNew(World& world, Console& console, const Line& line) {
       error.hint = "`dirsync help " + std::string(command->path) + "` shows its options";
     return Report(world, console, GuessGlobals(line), error);
   }
-  Context context(world, console, GlobalsOf(*arguments));
+  GlobalOptions options = GlobalsOf(*arguments);
+  options.only_reads = !command->changes;
+  Context context(world, console, std::move(options));
   if (arguments->Has("--help")) {
     if (context.json()) {
       PrintHelpJson(console.out, command->path);

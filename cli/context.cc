@@ -61,6 +61,11 @@ Result<BrokerAdmin*> Context::OpenBroker() {
   return broker_.get();
 }
 
+Result<> Context::CheckInterrupted() const {
+  if (!interrupted()) return {};
+  return Fail(ErrorCode::kInterrupted, "interrupted");
+}
+
 bool Context::can_ask() const {
   return console_.in_terminal && console_.err_terminal && !options_.yes && !options_.json;
 }
@@ -71,6 +76,11 @@ bool Context::Confirmed(std::string_view question) {
   const bool confirmed = Ask(question);
   if (console_.go_on_while_asked) console_.go_on_while_asked(false);
   return confirmed;
+}
+
+Error Context::NotConfirmed(std::string_view operation) const {
+  return {interrupted() ? ErrorCode::kInterrupted : ErrorCode::kRefused,
+          std::string(operation) + ": not confirmed", "nothing was changed"};
 }
 
 bool Context::Ask(std::string_view question) {

@@ -53,6 +53,7 @@ struct GlobalOptions {
   bool json = false;
   bool dry_run = false;
   bool yes = false;
+  bool only_reads = false;  // of the command: there is nothing to go on with
 };
 
 class Context {
@@ -88,13 +89,19 @@ class Context {
     return dry_run() ? store.Read(std::forward<F>(write)) : store.Write(std::forward<F>(write));
   }
 
+  // The command that runs changes nothing.
+  bool only_reads() const { return options_.only_reads; }
   bool interrupted() const { return console_.interrupted && console_.interrupted(); }
+  // For what reads for long, every now and then. Error: kInterrupted.
+  Result<> CheckInterrupted() const;
 
   // Whether a question can be answered: terminal on both sides, no --yes, no --json.
   bool can_ask() const;
   // True at once when nothing can be asked. An agent goes on meanwhile: what was read of the store
   // before may be old.
   bool Confirmed(std::string_view question);
+  // That the answer was no, or that Ctrl-C was: of `operation`, which has changed nothing.
+  Error NotConfirmed(std::string_view operation) const;
   // Reads a yes or no, while an agent waits. REQUIRES can_ask().
   bool Ask(std::string_view question);
 

@@ -142,9 +142,7 @@ Result<int> Delete(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(settings, LoadInstance(store->storage(), arguments.words().front()));
   if (!context.dry_run() &&
       !context.Confirmed("delete instance " + settings.name + " and what it remembers?"))
-    return Fail(ErrorCode::kInterrupted,
-                "deleting instance " + Printable(settings.name) + ": not confirmed",
-                "nothing was changed");
+    return std::unexpected(context.NotConfirmed("deleting instance " + Printable(settings.name)));
   DIRSYNC_TRY(counts, DeleteInstance(*store, settings.name, contacts, context.dry_run()));
   if (context.json()) {
     context.out() << JsonObject()

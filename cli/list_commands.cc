@@ -96,9 +96,13 @@ Result<int> List(Context& context, const Arguments& arguments) {
     }
     Lister lister(context, directory);
     std::optional<Error> failed;
+    std::uint64_t seen = 0;
     DIRSYNC_CHECK(directory.List(root, whole || arguments.Has("--subs"), [&](const Entry& entry) {
-      if (!wanted.Has(entry)) return true;
-      auto shown = lister.Show(entry);
+      // Asking takes a system call.
+      constexpr std::uint64_t kUnasked = 256;
+      Result<> shown;
+      if (++seen % kUnasked == 0) shown = context.CheckInterrupted();
+      if (shown && wanted.Has(entry)) shown = lister.Show(entry);
       if (!shown) failed = shown.error();
       return !failed.has_value() && static_cast<bool>(context.out());
     }));

@@ -153,8 +153,7 @@ Result<int> UnknownInstance(Context& context, Store& store, const OldRequest& re
   if (context.can_ask()) {
     if (context.Ask("instance " + name + " does not exist; create it?"))
       return StoreSettings(context, store, request.command, request.settings, true);
-    return Fail(ErrorCode::kNotFound, "instance " + Printable(name) + ": not created",
-                "nothing was changed");
+    return std::unexpected(context.NotConfirmed("making instance " + Printable(name)));
   }
   auto missing = LoadInstance(store.storage(), name);
   return Fail(ErrorCode::kNotFound,

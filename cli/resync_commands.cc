@@ -98,7 +98,7 @@ Result<int> Run(Context& context, const Arguments& arguments) {
   if (context.dry_run() || context.can_ask()) PrintJobs(context, jobs);
   if (context.dry_run() || jobs.empty()) return 0;
   if (!context.Confirmed("have these taken whole?"))
-    return Fail(ErrorCode::kInterrupted, "resync run: not confirmed", "nothing was changed");
+    return std::unexpected(context.NotConfirmed("resync run"));
   ProgressMeter meter(context.err(), ProgressStyle(context, context.console(), std::nullopt));
   ResyncOptions options;
   options.progress = [&](const Progress& progress) { meter.Update(progress); };

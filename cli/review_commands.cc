@@ -220,7 +220,7 @@ Result<int> Judge(Context& context, const Arguments& arguments) {
   constexpr bool kApprove = kVerdict == Verdict::kApprove;
   if (kApprove && chosen.size() > 1 && !context.dry_run() &&
       !context.Confirmed("let " + Counted(chosen.size(), "held delete") + " pass?"))
-    return Fail(ErrorCode::kInterrupted, "approving: not confirmed", "nothing was changed");
+    return std::unexpected(context.NotConfirmed("approving"));
   for (const InstanceState* state : suspects)
     DIRSYNC_CHECK(JudgeSuspect(context, *store, *state, kVerdict));
   DIRSYNC_CHECK(JudgeChosen(context, *store, states, chosen, kVerdict));
@@ -312,7 +312,7 @@ Result<int> Settle(Context& context, const Arguments& arguments) {
   }
   if (!kRetry && chosen.size() > 1 && !context.dry_run() &&
       !context.Confirmed("forget " + Counted(chosen.size(), "quarantined change") + "?"))
-    return Fail(ErrorCode::kInterrupted, "discarding: not confirmed", "nothing was changed");
+    return std::unexpected(context.NotConfirmed("discarding"));
   // What has been told anew meanwhile is left to stand.
   std::size_t settled = 0;
   DIRSYNC_CHECK(context.Change(*store, [&](storage::Transaction& transaction) -> Result<> {

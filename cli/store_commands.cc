@@ -153,6 +153,7 @@ Result<int> Dump(Context& context, const Arguments& arguments) {
     DIRSYNC_TRY(count, DumpLdif(
                            *store,
                            [&](std::string_view text) -> Result<> {
+                             DIRSYNC_CHECK(context.CheckInterrupted());
                              context.out() << text;
                              if (context.out()) return {};
                              return Fail(ErrorCode::kIo, "writing the dump: output closed");
@@ -164,9 +165,13 @@ Result<int> Dump(Context& context, const Arguments& arguments) {
   const std::string path = context.WholePath(arguments.words().front());
   std::size_t count = 0;
   DIRSYNC_CHECK(WriteWholeFile(context.world().files(), path, [&](FileOutput& file) -> Result<> {
-    DIRSYNC_TRY(
-        written,
-        DumpLdif(*store, [&](std::string_view text) { return file.Append(text); }, imported));
+    DIRSYNC_TRY(written, DumpLdif(
+                             *store,
+                             [&](std::string_view text) -> Result<> {
+                               DIRSYNC_CHECK(context.CheckInterrupted());
+                               return file.Append(text);
+                             },
+                             imported));
     count = written;
     context.world().Effect("dumped");
     return {};

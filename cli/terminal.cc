@@ -26,6 +26,7 @@ constexpr int kWatchMs = 2000;
 // Set before the handler is; the handler only reads.
 bool g_json = false;
 bool g_bar = false;
+bool g_only_reads = false;                // the command has nothing to go on with
 std::atomic<bool> g_forwarded = false;    // the command runs in another process
 std::atomic<bool> g_interrupted = false;  // which has been asked to stop it
 
@@ -35,10 +36,16 @@ void Interrupted(int) {
   constexpr std::string_view kJson =
       "{\"code\":\"INTERRUPTED\",\"message\":\"interrupted\","
       "\"hint\":\"run again: it goes on where it stopped\"}\n";
+  constexpr std::string_view kReadingText =
+      "interrupted (INTERRUPTED)\n  run it again: nothing was changed\n";
+  constexpr std::string_view kReadingJson =
+      "{\"code\":\"INTERRUPTED\",\"message\":\"interrupted\","
+      "\"hint\":\"run it again: nothing was changed\"}\n";
   constexpr std::string_view kErase = "\r\x1b[K";
   if (g_forwarded && !g_interrupted.exchange(true)) return;
   if (g_bar) static_cast<void>(!write(STDERR_FILENO, kErase.data(), kErase.size()));
-  const std::string_view text = g_json ? kJson : kText;
+  const std::string_view text =
+      g_only_reads ? (g_json ? kReadingJson : kReadingText) : (g_json ? kJson : kText);
   static_cast<void>(!write(STDERR_FILENO, text.data(), text.size()));
   _exit(kInterruptedStatus);
 }
@@ -126,6 +133,8 @@ int RunAtTerminal(const std::vector<std::string>& words) {
   console.forward = [&](const std::string& folder) { return Forward(console, words, folder); };
   for (const std::string& word : words) g_json = g_json || word == "--json";
   g_bar = console.err_terminal && !console.no_color;
+  const CommandSpec* command = CommandOf(words);
+  g_only_reads = command != nullptr && !command->changes;
   std::signal(SIGINT, Interrupted);
   int status = RunOnce(console, words);
   while (status == 0 && !g_interrupted && IsWatched(words)) {
