@@ -159,6 +159,11 @@ Result<std::optional<FileRuns::Candidate>> FileRuns::Look(const ExchangeFolder::
 
 // The instance bound to its stream; else the one that is not bound yet, if there is one only.
 Result<InstanceSettings> FileRuns::InstanceFor(const Candidate& candidate) {
+  const StreamName& told = candidate.header.stream;
+  if (candidate.ours && FoldName(told.site) == FoldName(store_.profile().site))
+    return Fail(ErrorCode::kOwnStream, "taking " + Printable(candidate.file.name) +
+                                           ": this site wrote it (" + Printable(told.ToString()) +
+                                           ")");
   DIRSYNC_TRY(instances, ListInstances(store_.storage()));
   std::vector<InstanceSettings> fresh;
   for (const InstanceSettings& instance : instances) {
