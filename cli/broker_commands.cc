@@ -66,6 +66,13 @@ Result<int> BrokerInvite(Context& context, const Arguments&) {
   return 0;
 }
 
+void NextIsApproval(Context& context, const BrokerStats& stats) {
+  const PendingJoin& join = stats.pending.front();
+  context.Next("compare the fingerprint " + Fingerprint(join.signing_key) +
+               " with the one that the site shows; then: dirsync sites approve " +
+               Quoted(join.site));
+}
+
 Result<int> SitesPending(Context& context, const Arguments&) {
   DIRSYNC_TRY(admin, context.OpenBroker());
   const BrokerStats stats = admin->Stats();
@@ -90,11 +97,7 @@ Result<int> SitesPending(Context& context, const Arguments&) {
                FormatTime(join.time), join.replaces});
   table.Finish();
   if (stats.pending.empty()) context.Note("nobody asks to join");
-  if (!stats.pending.empty())
-    context.Next(
-        "compare the fingerprint with the one that the site shows; then: dirsync sites "
-        "approve " +
-        Quoted(stats.pending.front().site));
+  if (!stats.pending.empty()) NextIsApproval(context, stats);
   return 0;
 }
 
@@ -124,7 +127,11 @@ Result<int> SitesList(Context& context, const Arguments&) {
                site.connected ? "yes" : "no", Join(site.entry.domains, ","),
                Fingerprint(site.entry.signing_key), site.entry.admin ? "yes" : ""});
   table.Finish();
-  if (stats.sites.empty()) context.Next("dirsync broker invite");
+  if (!stats.pending.empty()) {
+    NextIsApproval(context, stats);
+  } else if (stats.sites.empty()) {
+    context.Next("dirsync broker invite");
+  }
   return 0;
 }
 
@@ -159,8 +166,10 @@ void PrintMember(Context& context, const RosterEntry& entry) {
                               .Text("state", "active")
                               .Text("fingerprint", Fingerprint(entry.signing_key))
                               .Finish()
-                        : Printable(entry.site) + " belongs to " + Printable(entry.organization) +
-                              "; fingerprint " + Fingerprint(entry.signing_key))
+                        : Printable(entry.site) +
+                              (context.dry_run() ? " would belong to " : " belongs to ") +
+                              Printable(entry.organization) + "; fingerprint " +
+                              Fingerprint(entry.signing_key))
                 << '\n';
 }
 
@@ -204,8 +213,13 @@ Result<int> SitesApprove(Context& context, const Arguments& arguments) {
 
 Result<int> SitesRefuse(Context& context, const Arguments& arguments) {
   DIRSYNC_TRY(admin, context.OpenBroker());
-  if (!context.dry_run()) DIRSYNC_CHECK(admin->Refuse(arguments.words().front()));
-  return 0;
+  if (context.dry_run()) return 0;
+  auto refused = admin->Refuse(arguments.words().front());
+  if (refused) return 0;
+  Error error = refused.error();
+  if (error.hint.empty() && error.code == ErrorCode::kNotFound)
+    error.hint = "dirsync sites pending lists who has";
+  return std::unexpected(std::move(error));
 }
 
 Result<int> ChangeState(Context& context, const Arguments& arguments, SiteState state,
@@ -219,7 +233,8 @@ Result<int> ChangeState(Context& context, const Arguments& arguments, SiteState 
   context.out()
       << (context.json()
               ? JsonObject().Text("site", entry.site).Text("state", StateName(state)).Finish()
-              : Printable(entry.site) + " is " + std::string(StateName(state)))
+              : Printable(entry.site) + (context.dry_run() ? " would be " : " is ") +
+                    std::string(StateName(state)))
       << '\n';
   return 0;
 }

@@ -117,6 +117,31 @@ Result<std::optional<PageSettings>> PageOf(const Context& context, const Argumen
   return page;
 }
 
+// tcp://HOST:PORT, as a listener takes it; HOST may be * or [::], PORT 0 or *.
+bool IsAddress(std::string_view address) {
+  constexpr std::string_view kTcp = "tcp://";
+  const std::size_t colon = address.rfind(':');
+  if (!address.starts_with(kTcp) || colon == std::string_view::npos || colon <= kTcp.size())
+    return false;
+  const std::string_view port = address.substr(colon + 1);
+  const auto number = ParseNumber(port);
+  return port == "*" || (number && *number <= 65535);
+}
+
+Result<> CheckAddresses(const BrokerProcess& process) {
+  const std::pair<std::string_view, const std::string*> addresses[] = {
+      {"listen", &process.listen},
+      {"join_listen", &process.door},
+      {"public_address", &process.public_address},
+      {"public_join_address", &process.public_door}};
+  for (const auto& [name, address] : addresses) {
+    const bool may_lack = name.starts_with("public");
+    if (!(may_lack && address->empty()) && !IsAddress(*address))
+      return std::unexpected(Wrong(name, *address, "tcp://HOST:PORT"));
+  }
+  return {};
+}
+
 Result<BrokerProcess> ProcessOf(const Context& context, const Arguments& arguments,
                                 const ProcessConfig& config) {
   BrokerProcess process;
@@ -131,6 +156,7 @@ Result<BrokerProcess> ProcessOf(const Context& context, const Arguments& argumen
   process.door = text("--join-listen", "join_listen");
   process.public_address = text("--public-address", "public_address");
   process.public_door = text("--public-join-address", "public_join_address");
+  DIRSYNC_CHECK(CheckAddresses(process));
   DIRSYNC_TRY(page, PageOf(context, arguments, config));
   process.page = std::move(page);
   DIRSYNC_TRY(limits, LimitsOf(config));

@@ -55,7 +55,7 @@ Result<int> JoinIt(Context& context, const Arguments& arguments) {
     context.out() << "asked to join; waits for approval\n";
   }
   if (approved) {
-    context.Next("dirsync agent run");
+    context.Next(context.console().agent != nullptr ? "dirsync status" : "dirsync agent run");
   } else {
     context.Next("at the broker: dirsync sites approve " + Quoted(store->profile().site) +
                  "; then here the same join again");

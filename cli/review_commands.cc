@@ -296,6 +296,29 @@ Result<int> ShowQuarantined(Context& context, const Arguments& arguments) {
   return 0;
 }
 
+// How the request gets to the sites that sent them.
+Result<int> NoteWhoAsks(Context& context, Store& store, const std::vector<InstanceState>& states,
+                        const std::vector<QuarantineRow>& rows) {
+  bool files = false;
+  bool broker = false;
+  for (const InstanceState& state : states) {
+    const bool of_it = std::ranges::any_of(
+        rows, [&](const QuarantineRow& row) { return row.number == state.import_number; });
+    if (!of_it) continue;
+    DIRSYNC_TRY(by_broker, IsCarriedByBroker(store.storage(), state.settings));
+    files = files || !by_broker;
+    broker = broker || by_broker;
+  }
+  if (broker)
+    context.Note(
+        "by the broker the agent asks for them at once, or when it runs again; they come whole");
+  if (files)
+    context.Note(
+        "the next file that goes back to the sender carries the request; it sends them "
+        "whole with its next run");
+  return 0;
+}
+
 template <bool kRetry>
 Result<int> Settle(Context& context, const Arguments& arguments) {
   if (arguments.words().empty() && !arguments.Has("--all"))
@@ -331,10 +354,7 @@ Result<int> Settle(Context& context, const Arguments& arguments) {
                 << (kRetry ? "asked for " : "discarded ")
                 << (kRetry ? Counted(settled, "entry", "entries") : Counted(settled, "change"))
                 << (kRetry ? " again" : "") << '\n';
-  if (kRetry && settled > 0)
-    context.Note(
-        "the next file that goes back to the sender carries the request; it sends them "
-        "whole with its next run");
+  if (kRetry && settled > 0) return NoteWhoAsks(context, *store, states, chosen);
   return 0;
 }
 

@@ -3,9 +3,12 @@
 
 #include "cli/command.h"
 #include "cli/instance_options.h"
+#include "cli/instance_view.h"
 #include "cli/json.h"
 #include "cli/runner.h"
 #include "proto/base/text.h"
+#include "proto/trust/membership.h"
+#include "proto/trust/roster.h"
 
 namespace dirsync::cli {
 namespace {
@@ -166,6 +169,30 @@ Result<int> Runs(Context& context, const Arguments& arguments) {
   return 0;
 }
 
+// A wrong name would be taken for another reader, for which the outbox waits. Known are the readers
+// that the instance names and, once the site has joined, the roster; with neither, any name is
+// good.
+Result<> CheckReader(Store& store, const std::string& reader, const std::string& text) {
+  std::vector<std::string> known;
+  const auto stream = StreamName::Parse(text.substr(0, text.find(' ')));
+  DIRSYNC_TRY(states, AllStates(store.storage()));
+  for (const InstanceState& state : states)
+    if (stream && state.producer && state.producer->name == *stream) known = state.settings.readers;
+  DIRSYNC_TRY(membership, LoadMembership(store.storage()));
+  if (membership) {
+    DIRSYNC_TRY(roster, ListRoster(store.storage()));
+    for (const RosterEntry& entry : roster) known.push_back(entry.site);
+  }
+  const bool named = std::ranges::any_of(
+      known, [&](const std::string& name) { return FoldName(name) == FoldName(reader); });
+  if (known.empty() || named) return {};
+  return Fail(
+      ErrorCode::kNotFound,
+      "taking an ack: no site " + Printable(reader) + " reads here" + DidYouMean(reader, known),
+      membership ? "dirsync instance show INSTANCE names its readers"
+                 : "readers: " + Printable(Join(known, ", ")));
+}
+
 Result<int> Ack(Context& context, const Arguments& arguments) {
   const auto reader = arguments.Value("--from");
   DIRSYNC_TRY(store, context.OpenStore());
@@ -185,6 +212,7 @@ Result<int> Ack(Context& context, const Arguments& arguments) {
   }
   // The text has blanks: with or without quotes it is the same.
   const std::string text = Join(arguments.words(), " ");
+  DIRSYNC_CHECK(CheckReader(*store, *reader, text));
   DIRSYNC_TRY(outcome, TakeAckText(*store, *reader, text, context.dry_run()));
   if (context.json()) {
     context.out() << JsonObject().Text("outcome", outcome).Finish() << '\n';

@@ -183,7 +183,9 @@ Result<ProcessConfig> ProcessConfig::Load(const std::string& file,
   std::ifstream in(file, std::ios::binary);
   if (!in)
     return Fail(ErrorCode::kNotFound,
-                "reading configuration " + Printable(file) + ": it cannot be opened");
+                "reading configuration " + Printable(file) + ": it cannot be opened",
+                "check the path and who may read it; `dirsync config show broker` (or agent) "
+                "prints one that changes nothing");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   if (in.bad()) return Fail(ErrorCode::kIo, "reading configuration " + Printable(file));
   return Parse(text, file, options);
