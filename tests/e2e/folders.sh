@@ -78,6 +78,9 @@ knows_not 2 Mailbox99 || wrong "a forged file was taken"
 head -c 300 second >in2/half
 until_true "the half file is bad" there "in2/bad/half.reason"
 grep -q '(' in2/bad/half.reason || wrong "no reason: $(cat in2/bad/half.reason)"
+cp second in1/own
+until_true "a file of the site's own is bad" there "in1/bad/own.reason"
+grep -q OWN_STREAM in1/bad/own.reason || wrong "another reason: $(cat in1/bad/own.reason)"
 ln -s "$top/second" in2/link
 mkdir in2/folder
 mkfifo in2/pipe
