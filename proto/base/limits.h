@@ -98,6 +98,7 @@ inline constexpr std::size_t kEventsPerHour = 60;      // that one site may caus
 inline constexpr std::size_t kSessions = 8192;         // of one broker
 inline constexpr std::int64_t kHeartbeatSeconds = 10;
 inline constexpr std::int64_t kSessionSilenceSeconds = 30;  // then it is over
+inline constexpr std::int64_t kDeadPeerSeconds = 60;        // no machine answers: no connection
 inline constexpr std::int64_t kRequestSeconds = 600;        // a signed request lives no longer
 inline constexpr std::size_t kQuestionsOpen = 1024;         // of a site, in a process
 inline constexpr std::size_t kOrdersOpen = 64;              // of one signer, not yet expired

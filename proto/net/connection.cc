@@ -29,7 +29,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionSettings& s
     auto state = std::make_unique<State>();
     state->socket = zmq::socket_t(state->context, zmq::socket_type::dealer);
     zmq::socket_t& socket = state->socket;
-    net::SetCommon(socket, settings.message_bytes_max, kHandshakeMs, settings.heartbeat_ms);
+    net::SetCommon(socket, settings.message_bytes_max, kHandshakeMs);
     // Nothing waits for a connection that does not stand: the log is the buffer.
     socket.set(zmq::sockopt::immediate, true);
     socket.set(zmq::sockopt::sndhwm, static_cast<int>(limits::kMessagesUnderWay));

@@ -1,4 +1,6 @@
-// An agent's connection to its broker: a ZeroMQ DEALER with CURVE, remade by ZeroMQ when it breaks.
+// An agent's connection to its broker: a ZeroMQ DEALER with CURVE, remade by ZeroMQ when it breaks,
+// or when the other machine has not answered for limits::kDeadPeerSeconds. One that stands and
+// carries nothing any more is for the owner to find, by pings, and to open anew.
 #pragma once
 
 #include <memory>
@@ -16,7 +18,6 @@ struct ConnectionSettings {
   TransportKey broker_key;
   TransportKeyPair keys;
   std::size_t message_bytes_max = 0;
-  std::uint32_t heartbeat_ms = 5000;
 };
 
 enum class ConnectionState : std::uint8_t { kConnecting, kConnected, kRefused };

@@ -64,7 +64,7 @@ std::string LocalAddress(std::string address) {
 
 zmq::socket_t MakeRouter(zmq::context_t& context, const ListenerSettings& settings) {
   zmq::socket_t socket(context, zmq::socket_type::router);
-  net::SetCommon(socket, settings.message_bytes_max, settings.handshake_ms, settings.heartbeat_ms);
+  net::SetCommon(socket, settings.message_bytes_max, settings.handshake_ms);
   socket.set(zmq::sockopt::router_mandatory, true);  // what cannot be sent is said, not dropped
   socket.set(zmq::sockopt::rcvhwm, kReceiveMost);
   socket.set(zmq::sockopt::sndhwm, static_cast<int>(limits::kMessagesUnderWay));
@@ -108,7 +108,7 @@ class SelfTest {
 
   Greeting GreetWith(const TransportKeyPair* keys, const std::string& name) {
     zmq::socket_t client(zmq_, zmq::socket_type::dealer);
-    net::SetCommon(client, settings_.message_bytes_max, settings_.handshake_ms, 0);
+    net::SetCommon(client, settings_.message_bytes_max, settings_.handshake_ms);
     if (address_.find('[') != std::string::npos) client.set(zmq::sockopt::ipv6, true);
     if (keys != nullptr) {
       client.set(zmq::sockopt::curve_serverkey, std::string(settings_.keys.public_key.view()));

@@ -22,7 +22,6 @@ struct ListenerSettings {
   std::string zap_domain;  // never empty: "dirsync" or "dirsync-join"
   std::size_t message_bytes_max = 0;
   std::uint32_t handshake_ms = 2000;
-  std::uint32_t heartbeat_ms = 5000;
 };
 
 // One authenticated message.

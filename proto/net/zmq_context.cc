@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "proto/base/limits.h"
 #include "proto/base/text.h"
 
 namespace dirsync {
@@ -126,16 +127,19 @@ std::string RefusalOf(const SocketEvent& event) {
   }
 }
 
-void SetCommon(zmq::socket_t& socket, std::size_t message_bytes_max, std::uint32_t handshake_ms,
-               std::uint32_t heartbeat_ms) {
-  const int beat = static_cast<int>(heartbeat_ms);
+void SetCommon(zmq::socket_t& socket, std::size_t message_bytes_max, std::uint32_t handshake_ms) {
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(message_bytes_max));
   socket.set(zmq::sockopt::handshake_ivl, static_cast<int>(handshake_ms));
-  socket.set(zmq::sockopt::heartbeat_ivl, beat);
-  socket.set(zmq::sockopt::heartbeat_timeout, 4 * beat);
-  socket.set(zmq::sockopt::heartbeat_ttl, 4 * beat);
+  // A heartbeat into a connection that ended while nobody took its messages ends the process.
+  socket.set(zmq::sockopt::heartbeat_ivl, 0);
+  // A machine that answers nothing: found by probes where nothing is under way, else by what is.
+  constexpr int kSeconds = static_cast<int>(limits::kDeadPeerSeconds);
   socket.set(zmq::sockopt::tcp_keepalive, 1);
+  socket.set(zmq::sockopt::tcp_keepalive_idle, kSeconds / 2);
+  socket.set(zmq::sockopt::tcp_keepalive_intvl, kSeconds / 6);
+  socket.set(zmq::sockopt::tcp_keepalive_cnt, 3);
+  socket.set(zmq::sockopt::tcp_maxrt, 1000 * kSeconds);
 }
 
 bool IsReadable(zmq::socket_t& socket) {

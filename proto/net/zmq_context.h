@@ -47,9 +47,9 @@ std::optional<SocketEvent> TakeEvent(zmq::socket_t& monitor);
 // For logs and counters: "auth", "protocol", "no-detail"; empty: no refused handshake.
 std::string RefusalOf(const SocketEvent& event);
 
-// Settings that both ends share; sizes and times as in their settings.
-void SetCommon(zmq::socket_t& socket, std::size_t message_bytes_max, std::uint32_t handshake_ms,
-               std::uint32_t heartbeat_ms);
+// Settings that both ends share; sizes and times as in their settings. ZeroMQ's heartbeats stay off
+// (DECISIONS.md, 60): who is silent is found by pings, whose machine is gone by TCP.
+void SetCommon(zmq::socket_t& socket, std::size_t message_bytes_max, std::uint32_t handshake_ms);
 
 // Whether something can be received.
 bool IsReadable(zmq::socket_t& socket);

@@ -86,11 +86,9 @@ class NetWorld : public ::testing::Test {
     return ConnectTo(listener_->address(), keys);
   }
   static std::unique_ptr<Connection> ConnectTo(const std::string& address,
-                                               const TransportKeyPair& keys,
-                                               std::uint32_t heartbeat_ms = 5000) {
+                                               const TransportKeyPair& keys) {
     ConnectionSettings settings;
     settings.address = address;
-    settings.heartbeat_ms = heartbeat_ms;
     settings.broker_key = Keys(1).public_key;
     settings.keys = keys;
     settings.message_bytes_max = limits::kMessageBytes;
