@@ -78,6 +78,8 @@ inline constexpr std::size_t kReserveBytes = 64 * kMiB;  // file released when t
 // Between agents and the broker.
 inline constexpr std::size_t kMessageHeaderBytes = 256 * kKiB;  // parsed: at most 50 times that
 inline constexpr std::size_t kRosterPerMessage = 128;           // entries of one ROSTER
+inline constexpr std::size_t kStreamsPerMessage = 8192;         // logs of one STREAMS
+inline constexpr std::size_t kRequestWords = 16;                // of one ADMIN
 inline constexpr std::size_t kMessageBytes = kMessageHeaderBytes + kBatchBytes;
 inline constexpr std::size_t kJoinBytes = 4 * kKiB;      // one message at the join door
 inline constexpr std::size_t kJoinsPending = 64;         // further ones: BUSY

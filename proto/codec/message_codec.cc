@@ -2,6 +2,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/codec/message_parts.h"
+#include "proto/codec/message_scan.h"
 #include "proto/wire/message.pb.h"
 
 namespace dirsync {
@@ -129,6 +130,7 @@ Result<Message> DecodeMessage(std::string_view header, Payload payload) {
     return Bad(ErrorCode::kTooLarge, "a header of " + std::to_string(header.size()) + " bytes");
   if (payload && payload->size() > limits::kBatchBytes)
     return Bad(ErrorCode::kTooLarge, "a payload of " + std::to_string(payload->size()) + " bytes");
+  DIRSYNC_CHECK(codec::ScanHeader(header));
   wire::Envelope envelope;
   if (!envelope.ParseFromArray(header.data(), static_cast<int>(header.size())))
     return Bad(ErrorCode::kBadRecord, "no message");

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "proto/base/bytes.h"
 #include "proto/base/limits.h"
+#include "proto/codec/wire_field.h"
 
 namespace dirsync::codec {
 namespace {
@@ -15,39 +15,6 @@ constexpr std::uint32_t kPayloadChange = 2;
 constexpr std::uint32_t kChangeAttribute = 8;
 constexpr std::uint32_t kAttributeValue = 3;
 
-// One field; `bytes` only of length-delimited ones.
-struct Field {
-  std::uint32_t number = 0;
-  bool delimited = false;
-  std::string_view bytes;
-};
-
-// The next field of a message. Groups are refused: they nest without a length, and we have none.
-bool Next(RowReader& reader, Field& field) {
-  const std::uint64_t tag = reader.Varint();
-  const std::uint64_t number = tag >> 3;
-  if (!reader.ok() || number == 0 || tag > UINT32_MAX) return false;
-  field = {static_cast<std::uint32_t>(number), false, {}};
-  switch (tag & 7) {
-    case 0:
-      reader.Varint();
-      break;
-    case 1:
-      reader.Raw(8);
-      break;
-    case 2:
-      field.delimited = true;
-      field.bytes = reader.Bytes();
-      break;
-    case 5:
-      reader.Raw(4);
-      break;
-    default:
-      return false;
-  }
-  return reader.ok();
-}
-
 std::unexpected<Error> Bad(ErrorCode code, std::string cause) {
   return Fail(code, "scan payload: " + std::move(cause));
 }
@@ -55,8 +22,8 @@ std::unexpected<Error> Bad(ErrorCode code, std::string cause) {
 Result<std::size_t> CountValues(std::string_view attribute) {
   std::size_t values = 0;
   RowReader reader(attribute);
-  for (Field field; !reader.at_end();) {
-    if (!Next(reader, field)) return Bad(ErrorCode::kBadRecord, "broken attribute");
+  for (WireField field; !reader.at_end();) {
+    if (!NextField(reader, field)) return Bad(ErrorCode::kBadRecord, "broken attribute");
     if (field.number == kAttributeValue && field.delimited) ++values;
   }
   if (values > limits::kValuesPerAttribute)
@@ -72,8 +39,8 @@ Result<std::size_t> ScanChange(std::string_view change) {
   std::size_t values = 0;
   std::size_t attributes = 0;
   RowReader reader(change);
-  for (Field field; !reader.at_end();) {
-    if (!Next(reader, field)) return Bad(ErrorCode::kBadRecord, "broken change");
+  for (WireField field; !reader.at_end();) {
+    if (!NextField(reader, field)) return Bad(ErrorCode::kBadRecord, "broken change");
     if (field.number != kChangeAttribute || !field.delimited) continue;
     if (++attributes > limits::kAttributesPerEntry)
       return Bad(ErrorCode::kTooLarge, "more than 256 attributes of one entry");
@@ -87,8 +54,8 @@ Result<PayloadParts> ScanPayload(std::string_view payload) {
   PayloadParts parts;
   bool has_head = false;
   RowReader reader(payload);
-  for (Field field; !reader.at_end();) {
-    if (!Next(reader, field)) return Bad(ErrorCode::kBadRecord, "broken message");
+  for (WireField field; !reader.at_end();) {
+    if (!NextField(reader, field)) return Bad(ErrorCode::kBadRecord, "broken message");
     if (!field.delimited) continue;
     if (field.number == kPayloadHead) {
       if (has_head) return Bad(ErrorCode::kBadRecord, "two heads");

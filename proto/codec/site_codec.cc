@@ -6,8 +6,8 @@
 namespace dirsync::codec {
 namespace {
 
-constexpr int kWordsMax = 16;
-constexpr int kInstancesMax = 2048;
+constexpr int kWordsMax = limits::kRequestWords;
+constexpr int kInstancesMax = 2 * limits::kReportInstances;
 constexpr std::size_t kEntryBytes = 128 * limits::kKiB;
 constexpr std::size_t kTokenBytes = 64;
 

@@ -6,7 +6,7 @@
 namespace dirsync::codec {
 namespace {
 
-constexpr int kLogsMax = 8192;
+constexpr int kLogsMax = limits::kStreamsPerMessage;
 
 // An enumeration whose values run from 1 to `last`.
 template <class Enum>

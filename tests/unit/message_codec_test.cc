@@ -190,7 +190,18 @@ TEST(MessageCodec, BoundsTheNumberOfEmptyParts) {
   for (std::uint64_t n = streams.size(); n > 0; n >>= 7)
     header.push_back(static_cast<char>((n & 0x7f) | (n > 0x7f ? 0x80 : 0)));
   header += streams;
-  EXPECT_EQ(DecodeMessage(header, nullptr).error().code, ErrorCode::kBadRecord);
+  const auto refused = DecodeMessage(header, nullptr);
+  // By the scan, before anything is built.
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooLarge);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("8192 parts"));
+}
+
+// Each body would be built, only to give its place to the next one.
+TEST(MessageCodec, TakesOneBodyOnly) {
+  const std::string ping = EncodeMessage(Message(Ping{true})).header;
+  const std::string credit = EncodeMessage(Message(Credit{7})).header;
+  EXPECT_TRUE(DecodeMessage(ping, nullptr).has_value());
+  EXPECT_EQ(DecodeMessage(ping + credit, nullptr).error().code, ErrorCode::kBadRecord);
 }
 
 TEST(RosterCodec, OpensWhatTheOrganisationSigned) {
