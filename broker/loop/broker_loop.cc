@@ -28,7 +28,7 @@ std::uint64_t MicrosecondsSince(Clock::time_point begin) {
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count());
 }
 
-constexpr std::size_t kMessagesMost = 512;              // of one commit
+constexpr std::size_t kMessagesMost = 512;              // of one commit, refused ones too
 constexpr std::size_t kCommitBytes = 4 * limits::kMiB;  // likewise, about
 constexpr std::uint64_t kPumpBytes = 8 * limits::kMiB;  // sent before messages are taken again
 constexpr SessionId kDoorBit = SessionId{1} << 63;      // marks sessions at the door
@@ -65,12 +65,13 @@ class BrokerLoop : public BrokerAdmin {
   Result<> Turn();
   Result<> Reopen(const Error& why);
   Result<> TakeMessages();
+  Result<> HandleAll(const std::vector<Incoming>& batch);
   Result<> Deliver();
   Result<> Tick();
   // Not synced: what it wrote may fall back, harmlessly (MustSync).
   Result<> Commit(storage::Transaction& transaction, bool sync = true);
   void Send(const std::vector<Outgoing>& out);
-  bool TakeOne(std::vector<Incoming>& batch, bool at_door);
+  void TakeFrom(bool at_door, ReceiveBudget budget, std::vector<Incoming>& batch);
   void TakeRefusals(bool at_door);
   void RefreshKeys();
   void CheckDisk();
@@ -226,15 +227,17 @@ Result<> BrokerLoop::Reopen(const Error& why) {
   }
 }
 
-bool BrokerLoop::TakeOne(std::vector<Incoming>& batch, bool at_door) {
-  auto received = (at_door ? *door_ : *listener_).Receive();
-  if (!received) return false;
-  batch.push_back(
-      {received->session | (at_door ? kDoorBit : 0), received->key, std::move(received->message)});
-  return true;
+void BrokerLoop::TakeFrom(bool at_door, ReceiveBudget budget, std::vector<Incoming>& batch) {
+  Listener& listener = at_door ? *door_ : *listener_;
+  const SessionId bit = at_door ? kDoorBit : 0;
+  while (auto received = listener.Receive(budget))
+    batch.push_back({received->session | bit, received->key, std::move(received->message)});
 }
 
+// Behind the messages of the same turn: those of a session that was ended came before its end.
 void BrokerLoop::TakeRefusals(bool at_door) {
+  for (const std::uint64_t session : (at_door ? *door_ : *listener_).TakeEnded())
+    broker_->Gone(session | (at_door ? kDoorBit : 0), MachineTime());
   for (const std::string& reason : (at_door ? *door_ : *listener_).TakeRefusals()) {
     broker_->CountRefusal(reason);
     log().Write(LogLevel::kWarning,
@@ -247,21 +250,24 @@ void BrokerLoop::TakeRefusals(bool at_door) {
 Result<> BrokerLoop::TakeMessages() {
   const auto begin = Clock::now();
   std::vector<Incoming> batch;
-  std::size_t bytes = 0;
-  std::uint64_t publishes = 0;
   more_ = false;
-  while (batch.size() < kMessagesMost && bytes < kCommitBytes && TakeOne(batch, false))
-    if (const auto* publish = std::get_if<Publish>(&batch.back().message); publish != nullptr) {
-      bytes += publish->payload ? publish->payload->size() : 0;
-      ++publishes;
-    }
-  for (std::size_t i = 0; i < kDoorMessagesMost && TakeOne(batch, true); ++i) {
-  }
+  TakeFrom(false, {kMessagesMost, kCommitBytes}, batch);
+  const auto publishes = static_cast<std::uint64_t>(std::ranges::count_if(
+      batch, [](const Incoming& one) { return std::holds_alternative<Publish>(one.message); }));
+  TakeFrom(true, {kDoorMessagesMost, kCommitBytes}, batch);
+  more_ = !batch.empty();
+  const auto handled = more_ ? HandleAll(batch) : Result<>();
   // Once for all of them: each look at a socket is a call of the system.
   TakeRefusals(false);
   TakeRefusals(true);
-  if (batch.empty()) return {};
-  more_ = true;
+  if (handled && publishes > 0) {
+    times_.publish.Count(MicrosecondsSince(begin), publishes);
+    times_.commit_batches.Count(publishes);
+  }
+  return handled;
+}
+
+Result<> BrokerLoop::HandleAll(const std::vector<Incoming>& batch) {
   storage::Transaction transaction(store_->storage());
   std::vector<Outgoing> out;
   const Instant now = MachineTime();
@@ -275,10 +281,6 @@ Result<> BrokerLoop::TakeMessages() {
   DIRSYNC_CHECK(Commit(transaction, sync));
   RefreshKeys();
   Send(out);
-  if (publishes > 0) {
-    times_.publish.Count(MicrosecondsSince(begin), publishes);
-    times_.commit_batches.Count(publishes);
-  }
   return {};
 }
 

@@ -19,6 +19,7 @@ constexpr int kZapEnforceDomain = 93;
 constexpr std::chrono::milliseconds kSelfTest{10'000};
 constexpr int kSelfTests = 5;  // a busy machine may let a handshake run out of time
 constexpr std::size_t kRefusalsKept = 4096;
+constexpr std::uint32_t kRetrySeconds = 30;  // for who sent what is no message
 
 enum class Greeting : std::uint8_t { kAccepted, kRefused, kNoAnswer };
 
@@ -130,6 +131,7 @@ struct Listener::State {
     std::string route;
     TransportKey key;
     std::uint64_t used = 0;  // when, in messages
+    bool ended = false;      // by a message that could not be decoded
   };
 
   zmq::socket_t socket;
@@ -140,22 +142,25 @@ struct Listener::State {
   std::uint64_t next_session = 1;
   std::uint64_t messages = 0;
   std::vector<std::string> refusals;
+  std::vector<std::uint64_t> ended;  // not told yet
 
-  std::uint64_t SessionOf(const std::string& route, const TransportKey& key);
+  std::uint64_t SessionOf(const std::string& route, const TransportKey& key, bool decoded);
   void Forget(std::uint64_t session);
   void Refuse(std::string reason) {
     if (refusals.size() < kRefusalsKept) refusals.push_back(std::move(reason));
   }
 };
 
-// A routing id can be claimed by whoever comes next: another key is another session.
-std::uint64_t Listener::State::SessionOf(const std::string& route, const TransportKey& key) {
+// A routing id can be claimed by whoever comes next: another key is another session. So is what can
+// be `decoded` behind what could not be.
+std::uint64_t Listener::State::SessionOf(const std::string& route, const TransportKey& key,
+                                         bool decoded) {
   ++messages;
   const auto found = session_of.find(route);
   if (found != session_of.end()) {
     Peer& peer = peers[found->second];
     peer.used = messages;
-    if (peer.key == key) return found->second;
+    if (peer.key == key && !(peer.ended && decoded)) return found->second;
     Forget(found->second);
   }
   if (peers.size() >= 2 * limits::kSessions)
@@ -164,7 +169,7 @@ std::uint64_t Listener::State::SessionOf(const std::string& route, const Transpo
            })->first);
   const std::uint64_t session = next_session++;
   session_of[route] = session;
-  peers[session] = {route, key, messages};
+  peers[session] = {route, key, messages, false};
   return session;
 }
 
@@ -202,7 +207,7 @@ Result<std::unique_ptr<Listener>> Listener::Bind(ListenerContext& context,
     DIRSYNC_CHECK(test.Run(stranger, guest, anybody));
     context.Admit(settings.zap_domain, std::move(allow));
     auto state = std::make_unique<State>(
-        State{std::move(socket), std::move(monitor), std::move(address), {}, {}, 1, 0, {}});
+        State{std::move(socket), std::move(monitor), std::move(address), {}, {}, 1, 0, {}, {}});
     std::unique_ptr<Listener> listener(new Listener(std::move(state)));
     static_cast<void>(listener->TakeRefusals());  // those were our own
     return listener;
@@ -222,33 +227,51 @@ bool Listener::IsWaiting() const {
 }
 
 std::optional<Received> Listener::Receive() {
-  while (auto frames = net::ReceiveFrames(state_->socket)) {
-    if (frames->size() < 2 || frames->size() > 3) {
-      state_->Refuse("message-frames");
-      continue;
-    }
-    const char* user = zmq_msg_gets((*frames)[1].handle(), "User-Id");
+  ReceiveBudget budget;
+  return Receive(budget);
+}
+
+std::optional<Received> Listener::Receive(ReceiveBudget& budget) {
+  while (budget.messages > 0 && budget.bytes > 0) {
+    std::size_t bytes = 0;
+    auto frames = net::ReceiveFrames(state_->socket, &bytes);
+    if (!frames) return std::nullopt;
+    --budget.messages;
+    budget.bytes -= std::min(budget.bytes, bytes);
+    const char* user =
+        frames->size() < 2 ? nullptr : zmq_msg_gets((*frames)[1].handle(), "User-Id");
     const auto key = TransportKey::FromHex(user == nullptr ? "" : user);
     if (!key) {
-      state_->Refuse("message-no-user");
+      state_->Refuse(frames->size() < 2 ? "message-frames" : "message-no-user");
       continue;
     }
-    const std::uint64_t session = state_->SessionOf((*frames)[0].to_string(), *key);
-    auto message = net::DecodeFrames(*frames, 1);
-    if (!message) {
-      state_->Refuse("message-" + std::string(InfoOf(message.error().code).text));
-      static_cast<void>(Send(session, Bye{message.error().code, message.error().message, 30}));
-      Close(session);
-      continue;
-    }
-    return Received{session, *key, std::move(*message)};
+    const bool whole = frames->size() <= 3;
+    auto message = whole ? net::DecodeFrames(*frames, 1)
+                         : Fail(ErrorCode::kBadRecord, "receive: more than two frames");
+    const std::uint64_t session =
+        state_->SessionOf((*frames)[0].to_string(), *key, message.has_value());
+    if (message) return Received{session, *key, std::move(*message)};
+    state_->Refuse("message-" +
+                   (whole ? std::string(InfoOf(message.error().code).text) : "frames"));
+    EndRefused(session, message.error());
   }
   return std::nullopt;
 }
 
+// The first refusal is answered; a peer that goes on is not worth an answer each.
+void Listener::EndRefused(std::uint64_t session, const Error& why) {
+  State::Peer& peer = state_->peers.at(session);
+  if (peer.ended) return;
+  static_cast<void>(Send(session, Bye{why.code, why.message, kRetrySeconds}));
+  peer.ended = true;
+  state_->ended.push_back(session);
+}
+
+std::vector<std::uint64_t> Listener::TakeEnded() { return std::exchange(state_->ended, {}); }
+
 Result<> Listener::Send(std::uint64_t session, const Message& message) {
   const auto peer = state_->peers.find(session);
-  if (peer == state_->peers.end())
+  if (peer == state_->peers.end() || peer->second.ended)
     return Fail(ErrorCode::kUnreachable, "send: that connection is gone");
   const std::string& route = peer->second.route;
   zmq::message_t id(route.data(), route.size());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proto/base/error.h"
+#include "proto/base/limits.h"
 #include "proto/model/message.h"
 #include "proto/net/listener_context.h"
 #include "proto/net/transport_key_pair.h"
@@ -31,6 +32,12 @@ struct Received {
   Message message;
 };
 
+// What one turn of a loop takes at most: each message counts, also one that is refused.
+struct ReceiveBudget {
+  std::size_t messages = 512;
+  std::size_t bytes = 64 * limits::kMiB;  // of all frames; the last message may pass it
+};
+
 // Thread-safety: one thread, except the `allow` callback, which the ZAP thread calls.
 class Listener {
  public:
@@ -49,9 +56,13 @@ class Listener {
   // takes those in too: ask IsWaiting before waiting for them.
   std::vector<int> descriptors() const;
   bool IsWaiting() const;
-  // The next message that could be decoded; nullopt: none now. Those that cannot be are answered
-  // with BYE, and told by TakeRefusals.
-  std::optional<Received> Receive();
+  // The next message that could be decoded; nullopt: none now, or `budget` is spent: IsWaiting
+  // tells. One that cannot be ends its session with BYE, which TakeEnded tells, and is told by
+  // TakeRefusals; further ones of that peer are refused without a word.
+  std::optional<Received> Receive(ReceiveBudget& budget);
+  std::optional<Received> Receive();  // with a budget of its own
+  // Sessions that such a message ended since the last call.
+  std::vector<std::uint64_t> TakeEnded();
   // kBusy: limits::kMessagesUnderWay wait for the peer already, and this one was not taken;
   // kUnreachable: it is gone.
   Result<> Send(std::uint64_t session, const Message& message);
@@ -62,6 +73,7 @@ class Listener {
 
  private:
   struct State;
+  void EndRefused(std::uint64_t session, const Error& why);
   explicit Listener(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

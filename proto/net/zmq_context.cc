@@ -11,6 +11,7 @@ namespace {
 constexpr const char* kZapAddress = "inproc://zeromq.zap.01";
 constexpr std::size_t kZapFrames = 7;  // version, request, domain, address, id, mechanism, key
 constexpr int kEventsWaiting = 100'000;
+constexpr std::size_t kFrameCost = 64;  // bytes that an empty frame counts
 constexpr std::size_t kFramesKept = 4;  // route, header, payload, and one too many
 
 // One request of ZeroMQ's (RFC 27) and its answer.
@@ -146,12 +147,14 @@ bool IsReadable(zmq::socket_t& socket) {
   return (socket.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0;
 }
 
-std::optional<std::vector<zmq::message_t>> ReceiveFrames(zmq::socket_t& socket) {
+std::optional<std::vector<zmq::message_t>> ReceiveFrames(zmq::socket_t& socket,
+                                                         std::size_t* bytes) {
   std::vector<zmq::message_t> frames;
   for (bool more = true; more;) {
     zmq::message_t frame;
     if (zmq_msg_recv(frame.handle(), socket.handle(), ZMQ_DONTWAIT) < 0) return std::nullopt;
     more = frame.more();
+    if (bytes != nullptr) *bytes += frame.size() + kFrameCost;
     if (frames.size() < kFramesKept) frames.push_back(std::move(frame));
   }
   return frames;

@@ -54,8 +54,9 @@ void SetCommon(zmq::socket_t& socket, std::size_t message_bytes_max, std::uint32
 // Whether something can be received.
 bool IsReadable(zmq::socket_t& socket);
 // All frames of a message that is waiting, but no more than a few: one too many shows that it is
-// not ours. nullopt: none.
-std::optional<std::vector<zmq::message_t>> ReceiveFrames(zmq::socket_t& socket);
+// not ours. `bytes` takes those of all of them, and something for each. nullopt: none.
+std::optional<std::vector<zmq::message_t>> ReceiveFrames(zmq::socket_t& socket,
+                                                         std::size_t* bytes = nullptr);
 // Header frame and payload frame. REQUIRES 1 or 2 frames from `first` on.
 Result<Message> DecodeFrames(std::vector<zmq::message_t>& frames, std::size_t first);
 // Frames of `message`; the payload is not copied, and lives until ZeroMQ has sent it. Returns 0 or

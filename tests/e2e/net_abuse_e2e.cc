@@ -340,5 +340,47 @@ TEST_F(NetAbuse, ForeignMessages_AreRefusedAtALowPrice) {
   EXPECT_EQ(received->key, Keys(3).public_key);
 }
 
+// T36: what is no message counts in the turn of who takes it, and ends its session, once.
+TEST_F(NetAbuse, BadMessages_CountInATurnAndEndTheirSession) {
+  zmq::socket_t client = Hostile(Keys(2));
+  client.connect(listener_->address());
+  Say(client, Ping{});
+  const auto first = Receive();
+  ASSERT_TRUE(first.has_value());
+  constexpr std::size_t kBad = 100, kTurn = 10;
+  for (std::size_t i = 0; i < kBad; ++i)
+    client.send(zmq::buffer(std::string("\xff\xff")), zmq::send_flags::none);
+  std::size_t refused = 0;
+  std::vector<std::uint64_t> ended;
+  EXPECT_TRUE(Until(listener_->descriptors(), [&] {
+    ReceiveBudget turn{kTurn, limits::kMiB};
+    EXPECT_FALSE(listener_->Receive(turn).has_value());
+    const std::vector<std::string> reasons = listener_->TakeRefusals();
+    EXPECT_LE(reasons.size(), kTurn);
+    refused += reasons.size();
+    for (const std::uint64_t session : listener_->TakeEnded()) ended.push_back(session);
+    return refused == kBad;
+  }));
+  EXPECT_THAT(ended, ::testing::ElementsAre(first->session));
+  EXPECT_FALSE(listener_->Send(first->session, Ping{true}).has_value());
+  // It may greet anew; what it heard before that is one answer.
+  Say(client, Ping{});
+  const auto again = Receive();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_NE(again->session, first->session);
+  ASSERT_TRUE(listener_->Send(again->session, Ping{true}).has_value());
+  std::size_t answers = 0;
+  bool pinged = false;
+  EXPECT_TRUE(Until({client.get(zmq::sockopt::fd)}, [&] {
+    while (auto frames = net::ReceiveFrames(client)) {
+      const auto answer = net::DecodeFrames(*frames, 0);
+      pinged = pinged || (answer && std::holds_alternative<Ping>(*answer));
+      ++answers;
+    }
+    return pinged;
+  }));
+  EXPECT_EQ(answers, 2U);
+}
+
 }  // namespace
 }  // namespace dirsync
