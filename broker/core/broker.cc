@@ -85,43 +85,54 @@ Result<> Broker::State::Open(const storage::ReadView& view) {
 Result<> Broker::Handle(storage::Transaction& transaction, const Incoming& incoming, Instant now,
                         std::vector<Outgoing>& out) {
   BrokerStep step{transaction, now, out};
-  State& state = *state_;
-  if (state.started == Instant{}) state.started = now;
-  const auto known = state.site_of.find(incoming.key);
-  const std::string site = known == state.site_of.end() ? "" : known->second;
-  if (!state.IsActive(site)) {
-    state.Refuse(step, incoming.session, site, ErrorCode::kNotPermitted,
-                 "the key is not that of an active site");
+  const std::size_t before = out.size();
+  DIRSYNC_CHECK(state_->Take(step, incoming));
+  state_->CountOut(out, before);
+  return {};
+}
+
+Result<> Broker::State::Take(BrokerStep& step, const Incoming& incoming) {
+  if (started == Instant{}) started = step.now;
+  const auto known = site_of.find(incoming.key);
+  const std::string site = known == site_of.end() ? "" : known->second;
+  if (!IsActive(site)) {
+    Refuse(step, incoming.session, site, ErrorCode::kNotPermitted,
+           "the key is not that of an active site");
     return {};
   }
-  auto found = state.sessions.find(incoming.session);
-  if (found != state.sessions.end() && found->second.key != incoming.key) {
-    state.Refuse(step, incoming.session, site, ErrorCode::kNotPermitted,
-                 "the session is another site's");
+  auto found = sessions.find(incoming.session);
+  if (found != sessions.end() && found->second.key != incoming.key) {
+    Refuse(step, incoming.session, site, ErrorCode::kNotPermitted, "the session is another site's");
     return {};
   }
-  if (found == state.sessions.end()) {
+  if (found == sessions.end()) {
     if (std::holds_alternative<Bye>(incoming.message)) return {};
     if (!std::holds_alternative<Hello>(incoming.message)) {
       // Of a session that this broker has forgotten: it must greet again.
-      ++state.refusals["HELLO"];
+      ++refusals["HELLO"];
       step.Say(incoming.session, Bye{ErrorCode::kUnreachable, "say HELLO first", 0}, true);
       return {};
     }
-    if (state.sessions.size() >= state.settings.sessions_max) {
-      state.Refuse(step, incoming.session, site, ErrorCode::kBusy, "too many sessions");
+    if (sessions.size() >= settings.sessions_max) {
+      Refuse(step, incoming.session, site, ErrorCode::kBusy, "too many sessions");
       return {};
     }
-    found = state.sessions.emplace(incoming.session, BrokerSession{}).first;
+    found = sessions.emplace(incoming.session, BrokerSession{}).first;
     found->second.id = incoming.session;
     found->second.key = incoming.key;
   }
   BrokerSession& session = found->second;
-  session.heard = now;
-  state.sites[site].heard = now;
-  if (const auto* hello = std::get_if<Hello>(&incoming.message))
-    return state.TakeHello(step, session, *hello);
-  return state.Dispatch(step, session, incoming.message);
+  session.heard = step.now;
+  sites[site].heard = step.now;
+  if (const auto* hello = std::get_if<Hello>(&incoming.message); hello != nullptr) {
+    // Who greets again and again, and takes none of the answers.
+    if (!HasRoom(session)) {
+      Refuse(step, session.id, site, ErrorCode::kBusy, "too much waits for this site already");
+      return {};
+    }
+    return TakeHello(step, session, *hello);
+  }
+  return Dispatch(step, session, incoming.message);
 }
 
 Result<> Broker::State::Dispatch(BrokerStep& step, BrokerSession& session, const Message& message) {
@@ -171,6 +182,7 @@ Result<> Broker::Tick(storage::Transaction& transaction, Instant now, std::vecto
   for (auto& [name, stream] : state.streams) {
     DIRSYNC_CHECK(state.Retain(step, stream));
     state.CountWaiting(stream, now);
+    state.TellOwed(step, stream);
   }
   if (state.IsFull()) DIRSYNC_CHECK(state.MakeRoom(step));
   if (state.door_until != Instant{} && state.door_until < now) DIRSYNC_CHECK(state.CloseDoor(step));

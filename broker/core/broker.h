@@ -65,6 +65,13 @@ class Broker {
   // `bytes` together, and the rest of the last batch. Whether `bytes` was too little.
   Result<bool> Pump(const storage::ReadView& view, Instant now, std::uint64_t bytes,
                     std::vector<Outgoing>& out);
+  // How much of limits::kPeerBytes waits for a session: what was said counts from then on, and what
+  // has left is for the loop to tell, before each batch of messages and each Pump, of all that are
+  // Loaded. Without room deliveries and fetched batches wait, and what others want to have relayed
+  // is refused to them, BUSY.
+  void SetUnderWay(SessionId session, std::uint64_t bytes);
+  std::vector<SessionId> Loaded() const;
+  bool IsHeldUp() const;  // something waits for that: look again soon
   // The connection is gone (or silent too long). Harmless for unknown ones.
   void Gone(SessionId session, Instant now);
   // Every second or so: silence, retention (R21), trims, the door's end, rings of the stats.

@@ -30,6 +30,7 @@ struct BrokerReader {
   Version furthest;  // sent ever: behind it, a delivery is a repeat
   std::optional<SubscribeOutcome> refused;
   std::optional<std::uint64_t> range_request;  // under way to the producer
+  bool owed = false;                           // an ack that its producer had no room for
   std::uint64_t delivered = 0, redelivered = 0, nacks = 0, ranges = 0;
 };
 
@@ -55,6 +56,9 @@ struct BrokerSession {
   std::set<storage::StreamNumber> waiting;
   storage::StreamNumber turn = 0;  // the stream that was served last
   std::uint64_t turn_left = 0;     // bytes of its turn
+  std::uint64_t under_way = 0;     // that wait for it in the loop, at most
+  // Batches that it asked for and that wait for room, the last of each stream.
+  std::map<storage::StreamNumber, Fetch> fetches;
 };
 
 struct BrokerSite {
@@ -96,6 +100,7 @@ struct Broker::State {
 
   // broker.cc
   Result<> Open(const storage::ReadView& view);
+  Result<> Take(BrokerStep& step, const Incoming& incoming);
   Result<> Dispatch(BrokerStep& step, BrokerSession& session, const Message& message);
 
   // sessions.cc
@@ -136,6 +141,14 @@ struct Broker::State {
   void SayWelcome(BrokerStep& step, SessionId id, const Hello& hello, const Nonce& nonce,
                   bool restored) const;
 
+  // backlog.cc
+  // Whether the largest message finds room; if not, nothing is sent that others ask for.
+  bool HasRoom(const BrokerSession& session) const;
+  // What `out` says from its place `from` on is under way.
+  void CountOut(const std::vector<Outgoing>& out, std::size_t from);
+  Result<> ServeFetches(const storage::ReadView& view, std::vector<Outgoing>& out);
+  void TellOwed(BrokerStep& step, BrokerStream& stream);
+
   // announcing.cc
   void SayStreams(BrokerStep& step, const BrokerSession& session) const;
   Result<> SayRoster(BrokerStep& step, SessionId session) const;
@@ -145,6 +158,8 @@ struct Broker::State {
   // publishing.cc
   Result<> TakePublish(BrokerStep& step, BrokerSession& session, const Publish& publish);
   Result<> TakeFetch(BrokerStep& step, BrokerSession& session, const Fetch& fetch);
+  Result<Message> AnswerFetch(const storage::ReadView& view, const BrokerSession& session,
+                              const Fetch& fetch);
   bool MayPublish(const BrokerSession& session, const Publish& publish, const BrokerStream* known);
   Result<> Store(BrokerStep& step, BrokerSession& session, const Publish& publish,
                  BrokerStream& stream);
@@ -218,6 +233,8 @@ struct Broker::State {
   std::map<SessionId, BrokerSession> sessions;
   std::set<SessionId> ready;  // those with credit, and something waiting
   SessionId turn = 0;         // the session that was served last
+  // Those with much under way, without room for what waits, and with room again for a FETCH.
+  std::set<SessionId> loaded, held_up, fetching;
   std::set<StreamName> news;  // streams that STREAMS has to tell of
   // Said where nothing could be sent: with the next step.
   std::vector<Outgoing> later;
@@ -243,5 +260,8 @@ struct Broker::State {
 
 // The bytes that a list takes in a message, about: lists beyond limits::kPartBytes go in parts.
 std::uint64_t WeightOf(const StreamName& stream);
+
+// What a message counts of limits::kPeerBytes, about.
+std::uint64_t CostOf(const Message& message);
 
 }  // namespace dirsync

@@ -28,6 +28,7 @@ Result<bool> Broker::State::Deliver(const storage::ReadView& view, BrokerSession
   BrokerReader& reader = stream.readers.at(session.site);
   const std::uint64_t room =
       std::min({static_cast<std::uint64_t>(session.credit), bytes, session.turn_left});
+  const std::size_t before = out.size();
   auto batches = StreamLog::Read(view, stream.log, reader.sent, room, &recent);
   if (!batches) {
     const ErrorCode code = batches.error().code;
@@ -57,6 +58,7 @@ Result<bool> Broker::State::Deliver(const storage::ReadView& view, BrokerSession
     out.push_back({session.id, dirsync::Deliver{stream.log.stream, stream.log.incarnation,
                                                 batch.position, std::move(batch.payload)}});
   }
+  CountOut(out, before);
   if (reader.sent == stream.log.tail) session.waiting.erase(stream.log.number);
   if (reader.sent == stream.log.tail || batches->empty()) session.turn_left = 0;
   return !batches->empty();
@@ -65,7 +67,10 @@ Result<bool> Broker::State::Deliver(const storage::ReadView& view, BrokerSession
 Result<bool> Broker::Pump(const storage::ReadView& view, Instant, std::uint64_t bytes,
                           std::vector<Outgoing>& out) {
   State& state = *state_;
+  const std::size_t before = out.size();
   state.Announce(out);
+  state.CountOut(out, before);
+  DIRSYNC_CHECK(state.ServeFetches(view, out));
   // Those for whom `view` has nothing yet wait for the next pump.
   std::set<SessionId> idle;
   while (idle.size() < state.ready.size()) {
@@ -78,6 +83,11 @@ Result<bool> Broker::Pump(const storage::ReadView& view, Instant, std::uint64_t 
     if (idle.contains(*next)) continue;
     if (bytes == 0) return true;
     BrokerSession& session = state.sessions.at(*next);
+    if (!state.HasRoom(session)) {
+      state.ready.erase(session.id);
+      state.held_up.insert(session.id);
+      continue;
+    }
     bool sent = false;
     // Its streams, until one of them has something in `view`.
     for (std::size_t tries = session.waiting.size(); tries > 0 && !sent; --tries) {

@@ -57,6 +57,7 @@ Result<> Broker::State::TakeHello(BrokerStep& step, BrokerSession& session, cons
   session.site = folded;
   session.credit = 0;
   session.confirmed = false;
+  session.fetches.clear();
   site.session = id;
   site.since = step.now;
   site.program = Printable(hello.program, kProgramBytes);

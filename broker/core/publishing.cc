@@ -127,18 +127,29 @@ void Broker::State::TellBegun(BrokerStep& step, const LogState& before, BrokerSt
 
 Result<> Broker::State::TakeFetch(BrokerStep& step, BrokerSession& session, const Fetch& fetch) {
   const BrokerStream* stream = StreamOf(fetch.stream);
-  if (stream != nullptr && stream->producer == session.site) {
-    DIRSYNC_TRY(batch, StreamLog::Find(step.transaction, stream->log, fetch.position));
-    if (batch) {
-      step.Say(session.id, dirsync::Deliver{fetch.stream, stream->log.incarnation, batch->position,
-                                            batch->payload});
-      return {};
-    }
-  } else {
+  const bool own = stream != nullptr && stream->producer == session.site;
+  if (stream != nullptr && !own)
     CountRefused(step, session, "FETCH", fetch.stream, "of a stream that is not its own");
+  if (own && !HasRoom(session)) {
+    session.fetches[stream->log.number] = fetch;
+    held_up.insert(session.id);
+    return {};
   }
-  step.Say(session.id, Nack{fetch.stream, fetch.position, ErrorCode::kNotFound, "not in the log"});
+  DIRSYNC_TRY(answer, AnswerFetch(step.transaction, session, fetch));
+  step.Say(session.id, std::move(answer));
   return {};
+}
+
+Result<Message> Broker::State::AnswerFetch(const storage::ReadView& view,
+                                           const BrokerSession& session, const Fetch& fetch) {
+  const BrokerStream* stream = StreamOf(fetch.stream);
+  if (stream != nullptr && stream->producer == session.site) {
+    DIRSYNC_TRY(batch, StreamLog::Find(view, stream->log, fetch.position));
+    if (batch)
+      return dirsync::Deliver{fetch.stream, stream->log.incarnation, batch->position,
+                              batch->payload};
+  }
+  return Nack{fetch.stream, fetch.position, ErrorCode::kNotFound, "not in the log"};
 }
 
 }  // namespace dirsync

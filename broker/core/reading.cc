@@ -138,7 +138,9 @@ Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const 
     hold.holds = hold.holds || back;
     StoreHold(step, *stream, reader);
   }
-  if (BrokerSession* producer = SessionOf(stream->producer); producer != nullptr) {
+  const BrokerSession* producer = SessionOf(stream->producer);
+  reader.owed = producer != nullptr && !HasRoom(*producer);
+  if (producer != nullptr && !reader.owed) {
     Ack forwarded = ack;
     forwarded.reader = reader.site;
     forwarded.needs_ranges = !hold.holds;

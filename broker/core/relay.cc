@@ -24,6 +24,14 @@ Result<> Broker::State::TakeGetRange(BrokerStep& step, BrokerSession& session,
     step.Say(session.id, std::move(refusal));
     return {};
   }
+  if (!HasRoom(session) || !HasRoom(*producer)) {
+    refusal.code = ErrorCode::kBusy;
+    refusal.text =
+        "too much waits for " + Printable(HasRoom(session) ? message.stream.site : reader.site);
+    ++refusals["GET_RANGE_BUSY"];
+    step.Say(session.id, std::move(refusal));
+    return {};
+  }
   reader.range_request = message.request;
   GetRange forwarded = message;
   forwarded.reader = reader.site;
@@ -48,9 +56,16 @@ Result<> Broker::State::TakeRange(BrokerStep& step, BrokerSession& session,
   BrokerSession* reader = SessionOf(found->first);
   found->second.range_request.reset();
   if (reader == nullptr) return {};
-  ++found->second.ranges;
   dirsync::Range forwarded = message;
   forwarded.reader.clear();
+  if (HasRoom(*reader)) {
+    ++found->second.ranges;
+  } else {
+    ++refusals["RANGE_BUSY"];
+    forwarded.code = ErrorCode::kBusy;
+    forwarded.text = "too much waits for this site already";
+    forwarded.payload.reset();
+  }
   step.Say(reader->id, std::move(forwarded));
   return {};
 }
@@ -90,6 +105,11 @@ Result<> Broker::State::TakeAdmin(BrokerStep& step, BrokerSession& session,
     refuse(ErrorCode::kExpired, "the request is too old");
     return {};
   }
+  if (!HasRoom(*target)) {
+    ++refusals["ADMIN_BUSY"];
+    refuse(ErrorCode::kBusy, "too much waits for " + Printable(message.target));
+    return {};
+  }
   std::string words;
   for (const std::string& word : message.words) words += " " + Printable(word, 128);
   Note(step, session.site, "request", "", "asks " + Printable(message.target) + ":" + words);
@@ -104,8 +124,13 @@ Result<> Broker::State::TakeAdminReply(BrokerStep& step, BrokerSession& session,
            "an answer in the name of " + Printable(message.target));
     return {};
   }
-  if (BrokerSession* signer = SessionOf(FoldName(message.signer)); signer != nullptr)
+  const BrokerSession* signer = SessionOf(FoldName(message.signer));
+  if (signer == nullptr) return {};
+  if (HasRoom(*signer)) {
     step.Say(signer->id, message);
+  } else {
+    ++refusals["ADMIN_REPLY_BUSY"];
+  }
   return {};
 }
 

@@ -37,7 +37,7 @@ void Broker::State::End(BrokerStep& step, SessionId session, ErrorCode code, std
 
 void Broker::State::Forget(SessionId session) {
   door.erase(session);
-  ready.erase(session);
+  for (std::set<SessionId>* set : {&ready, &loaded, &held_up, &fetching}) set->erase(session);
   const auto found = sessions.find(session);
   if (found == sessions.end()) return;
   const auto reads = found->second.reads;

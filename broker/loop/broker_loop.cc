@@ -33,6 +33,7 @@ constexpr std::size_t kCommitBytes = 4 * limits::kMiB;  // likewise, about
 constexpr std::uint64_t kPumpBytes = 8 * limits::kMiB;  // sent before messages are taken again
 constexpr SessionId kDoorBit = SessionId{1} << 63;      // marks sessions at the door
 constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::milliseconds kLookAgain{20};  // at what waits for room
 constexpr std::chrono::milliseconds kDrain{300};
 constexpr std::chrono::milliseconds kReopen{1000};  // between attempts to open a store that failed
 constexpr std::size_t kDoorMessagesMost = 16;       // of one commit: each has a signature to check
@@ -71,6 +72,7 @@ class BrokerLoop : public BrokerAdmin {
   // Not synced: what it wrote may fall back, harmlessly (MustSync).
   Result<> Commit(storage::Transaction& transaction, bool sync = true);
   void Send(const std::vector<Outgoing>& out);
+  void LookAtBacklogs();
   void TakeFrom(bool at_door, ReceiveBudget budget, std::vector<Incoming>& batch);
   void TakeRefusals(bool at_door);
   void RefreshKeys();
@@ -257,7 +259,6 @@ Result<> BrokerLoop::TakeMessages() {
   TakeFrom(true, {kDoorMessagesMost, kCommitBytes}, batch);
   more_ = !batch.empty();
   const auto handled = more_ ? HandleAll(batch) : Result<>();
-  // Once for all of them: each look at a socket is a call of the system.
   TakeRefusals(false);
   TakeRefusals(true);
   if (handled && publishes > 0) {
@@ -268,6 +269,7 @@ Result<> BrokerLoop::TakeMessages() {
 }
 
 Result<> BrokerLoop::HandleAll(const std::vector<Incoming>& batch) {
+  LookAtBacklogs();
   storage::Transaction transaction(store_->storage());
   std::vector<Outgoing> out;
   const Instant now = MachineTime();
@@ -314,7 +316,14 @@ void BrokerLoop::Send(const std::vector<Outgoing>& out) {
   }
 }
 
+// What ZeroMQ has sent since the last time.
+void BrokerLoop::LookAtBacklogs() {
+  for (const SessionId session : broker_->Loaded())
+    broker_->SetUnderWay(session, listener_->UnderWay(session));
+}
+
 Result<> BrokerLoop::Deliver() {
+  LookAtBacklogs();
   std::vector<Outgoing> out;
   DIRSYNC_TRY(more, broker_->Pump(store_->storage(), MachineTime(), kPumpBytes, out));
   more_ = more_ || more;
@@ -424,6 +433,7 @@ void BrokerLoop::Wait(std::chrono::milliseconds at_most) {
     add(listener_->descriptors());
     add(door_->descriptors());
     add(commands_->descriptors());
+    if (broker_->IsHeldUp()) at_most = std::min(at_most, kLookAgain);
     const int until = commands_->timeout_ms();
     if (until >= 0) at_most = std::min(at_most, std::chrono::milliseconds(until));
   }

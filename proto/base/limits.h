@@ -88,7 +88,9 @@ inline constexpr std::int64_t kDoorSeconds = 15 * 60;    // an invitation opens 
 inline constexpr std::size_t kPublishWindow = 8 * kMiB;  // unanswered, per session
 inline constexpr std::size_t kCreditBytes = 16 * kMiB;   // on the way to a reader, at most
 inline constexpr std::size_t kMessagesUnderWay = 65536;  // to one peer; beyond: BUSY
-inline constexpr std::size_t kRecentBytes = 16 * kMiB;   // batches that a broker keeps at hand
+inline constexpr std::size_t kPeerBytes = 24 * kMiB;  // likewise; of all of its connections: twice
+inline constexpr std::size_t kMessageCost = 512;      // that a message counts beside its bytes
+inline constexpr std::size_t kRecentBytes = 16 * kMiB;  // batches that a broker keeps at hand
 inline constexpr std::size_t kPartBytes = 128 * kKiB;  // of a list that is sent in several messages
 inline constexpr std::size_t kRangeBytes = 2 * kMiB;   // of one range, about
 inline constexpr std::size_t kSites = 4096;            // of one organisation
@@ -129,6 +131,8 @@ inline constexpr std::int64_t kEventSeconds = 30;  // then it is killed
 static_assert(kChangeBytes < kBatchPayloadBytes, "every change fits a batch");
 static_assert(kEntryBytes + 16 * kKiB < kChangeBytes, "every entry fits a change");
 static_assert(kBatchPayloadBytes < kBatchBytes);
+static_assert(kCreditBytes + kMessageBytes <= kPeerBytes, "credit is never short of room");
+static_assert(kPeerBytes / kMessageCost < kMessagesUnderWay, "bytes are the narrower bound");
 static_assert(kPartBytes <= kMessageHeaderBytes / 2, "a part and its rest fit a header");
 static_assert(kDnBytes > (kContainerDepth + 4) * (2 * kNameBytes + 8), "every DN fits");
 static_assert(kEntryBytes + kDnBytes < kChangeBytes);

@@ -63,7 +63,7 @@ std::optional<Result<Message>> Connection::Receive() {
 }
 
 Result<> Connection::Send(const Message& message) {
-  if (net::SendFrames(state_->socket, message) == 0) return {};
+  if (net::SendFrames(state_->socket, EncodeMessage(message)) == 0) return {};
   return Fail(ErrorCode::kBusy, "send: not connected");
 }
 

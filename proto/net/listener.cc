@@ -132,6 +132,7 @@ struct Listener::State {
     TransportKey key;
     std::uint64_t used = 0;  // when, in messages
     bool ended = false;      // by a message that could not be decoded
+    std::shared_ptr<net::UnderWay> under_way;
   };
 
   zmq::socket_t socket;
@@ -139,12 +140,14 @@ struct Listener::State {
   std::string address;
   std::map<std::string, std::uint64_t> session_of;  // by routing id
   std::map<std::uint64_t, Peer> peers;              // by session
+  std::map<TransportKey, std::shared_ptr<net::UnderWay>> of_key;
   std::uint64_t next_session = 1;
   std::uint64_t messages = 0;
   std::vector<std::string> refusals;
   std::vector<std::uint64_t> ended;  // not told yet
 
   std::uint64_t SessionOf(const std::string& route, const TransportKey& key, bool decoded);
+  std::shared_ptr<net::UnderWay> Counter(const TransportKey& key);
   void Forget(std::uint64_t session);
   void Refuse(std::string reason) {
     if (refusals.size() < kRefusalsKept) refusals.push_back(std::move(reason));
@@ -169,8 +172,19 @@ std::uint64_t Listener::State::SessionOf(const std::string& route, const Transpo
            })->first);
   const std::uint64_t session = next_session++;
   session_of[route] = session;
-  peers[session] = {route, key, messages, false};
+  peers[session] = {route, key, messages, false, Counter(key)};
   return session;
+}
+
+// Of another connection: those before it may hold what they were sent until TCP gives them up.
+std::shared_ptr<net::UnderWay> Listener::State::Counter(const TransportKey& key) {
+  if (of_key.size() >= 2 * limits::kSessions)
+    std::erase_if(of_key, [](const auto& row) { return row.second.use_count() == 1; });
+  std::shared_ptr<net::UnderWay>& all = of_key[key];
+  if (!all) all = std::make_shared<net::UnderWay>();
+  auto counter = std::make_shared<net::UnderWay>();
+  counter->of_key = all;
+  return counter;
 }
 
 void Listener::State::Forget(std::uint64_t session) {
@@ -207,7 +221,7 @@ Result<std::unique_ptr<Listener>> Listener::Bind(ListenerContext& context,
     DIRSYNC_CHECK(test.Run(stranger, guest, anybody));
     context.Admit(settings.zap_domain, std::move(allow));
     auto state = std::make_unique<State>(
-        State{std::move(socket), std::move(monitor), std::move(address), {}, {}, 1, 0, {}, {}});
+        State{std::move(socket), std::move(monitor), std::move(address), {}, {}, {}, 1, 0, {}, {}});
     std::unique_ptr<Listener> listener(new Listener(std::move(state)));
     static_cast<void>(listener->TakeRefusals());  // those were our own
     return listener;
@@ -273,15 +287,27 @@ Result<> Listener::Send(std::uint64_t session, const Message& message) {
   const auto peer = state_->peers.find(session);
   if (peer == state_->peers.end() || peer->second.ended)
     return Fail(ErrorCode::kUnreachable, "send: that connection is gone");
+  WireMessage wire = EncodeMessage(message);
+  if (UnderWay(session) + net::CostOf(wire) > limits::kPeerBytes)
+    return Fail(ErrorCode::kBusy, "send: too much waits for the peer already");
   const std::string& route = peer->second.route;
   zmq::message_t id(route.data(), route.size());
   int error = zmq_msg_send(id.handle(), state_->socket.handle(), ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0
                   ? zmq_errno()
                   : 0;
-  if (error == 0) error = net::SendFrames(state_->socket, message);
+  if (error == 0) error = net::SendFrames(state_->socket, std::move(wire), peer->second.under_way);
   if (error == 0) return {};
   if (error == EAGAIN) return Fail(ErrorCode::kBusy, "send: the peer takes nothing now");
   return Fail(ErrorCode::kUnreachable, "send: that connection is gone");
+}
+
+std::uint64_t Listener::UnderWay(std::uint64_t session) const {
+  const auto peer = state_->peers.find(session);
+  if (peer == state_->peers.end()) return 0;
+  const net::UnderWay& own = *peer->second.under_way;
+  const std::uint64_t all = own.of_key->bytes.load(std::memory_order_relaxed);
+  return std::max(own.bytes.load(std::memory_order_relaxed),
+                  all - std::min<std::uint64_t>(all, limits::kPeerBytes));
 }
 
 void Listener::Close(std::uint64_t session) { state_->Forget(session); }

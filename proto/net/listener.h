@@ -63,9 +63,12 @@ class Listener {
   std::optional<Received> Receive();  // with a budget of its own
   // Sessions that such a message ended since the last call.
   std::vector<std::uint64_t> TakeEnded();
-  // kBusy: limits::kMessagesUnderWay wait for the peer already, and this one was not taken;
-  // kUnreachable: it is gone.
+  // kBusy: limits::kMessagesUnderWay or kPeerBytes wait for the peer already, and this one was not
+  // taken; kUnreachable: it is gone.
   Result<> Send(std::uint64_t session, const Message& message);
+  // How much of limits::kPeerBytes waits for it; 0 for one that is gone. What other connections of
+  // its key have left counts where it takes more than they may.
+  std::uint64_t UnderWay(std::uint64_t session) const;
   void Close(std::uint64_t session);  // forget it; its later messages are a new session
   // Refused since the last call: handshakes with ZeroMQ's reason, "handshake-auth",
   // "handshake-protocol" …, and messages with a code, "message-TOO_LARGE" …

@@ -50,7 +50,25 @@ void Handle(zmq::socket_t socket, ListenerContext::State& state) {
   }
 }
 
-void FreePayload(void*, void* hint) { delete static_cast<Payload*>(hint); }
+// What ZeroMQ holds until it has sent it: a header or a payload.
+struct Held {
+  Held(std::shared_ptr<net::UnderWay> counted, std::uint64_t count)
+      : under_way(std::move(counted)), cost(count) {
+    if (under_way) under_way->Add(cost);
+  }
+  ~Held() {
+    if (under_way) under_way->Subtract(cost);
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+  std::string header;
+  Payload payload;
+  std::shared_ptr<net::UnderWay> under_way;
+  std::uint64_t cost;
+};
+
+void FreeHeld(void*, void* hint) { delete static_cast<Held*>(hint); }
 
 int SendFrame(zmq::socket_t& socket, zmq::message_t& frame, bool more) {
   const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
@@ -167,16 +185,22 @@ Result<Message> DecodeFrames(std::vector<zmq::message_t>& frames, std::size_t fi
   return DecodeMessage(frames[first].to_string_view(), std::move(payload));
 }
 
-int SendFrames(zmq::socket_t& socket, const Message& message) {
-  WireMessage wire = EncodeMessage(message);
-  zmq::message_t header(wire.header.data(), wire.header.size());
-  if (const int error = SendFrame(socket, header, wire.payload != nullptr); error != 0)
-    return error;
-  if (!wire.payload) return 0;
-  auto* held = new Payload(wire.payload);
+std::uint64_t CostOf(const WireMessage& wire) {
+  return limits::kMessageCost + wire.header.size() + (wire.payload ? wire.payload->size() : 0);
+}
+
+int SendFrames(zmq::socket_t& socket, WireMessage wire,
+               const std::shared_ptr<UnderWay>& under_way) {
+  const bool more = wire.payload != nullptr;
+  auto* first = new Held(under_way, limits::kMessageCost + wire.header.size());
+  first->header = std::move(wire.header);
+  zmq::message_t header(first->header.data(), first->header.size(), FreeHeld, first);
+  if (const int error = SendFrame(socket, header, more); error != 0 || !more) return error;
+  auto* second = new Held(under_way, wire.payload->size());
+  second->payload = std::move(wire.payload);
   // ZeroMQ takes bytes that it may not write to as void*.
-  zmq::message_t body(const_cast<char*>(wire.payload->data()), wire.payload->size(), FreePayload,
-                      held);
+  zmq::message_t body(const_cast<char*>(second->payload->data()), second->payload->size(), FreeHeld,
+                      second);
   return SendFrame(socket, body, false);
 }
 

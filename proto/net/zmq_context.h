@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -59,9 +60,28 @@ std::optional<std::vector<zmq::message_t>> ReceiveFrames(zmq::socket_t& socket,
                                                          std::size_t* bytes = nullptr);
 // Header frame and payload frame. REQUIRES 1 or 2 frames from `first` on.
 Result<Message> DecodeFrames(std::vector<zmq::message_t>& frames, std::size_t first);
-// Frames of `message`; the payload is not copied, and lives until ZeroMQ has sent it. Returns 0 or
-// ZeroMQ's error number.
-int SendFrames(zmq::socket_t& socket, const Message& message);
+// Bytes that ZeroMQ holds for a peer: of one connection, and of all connections of its key. Taken
+// off again by ZeroMQ's thread.
+struct UnderWay {
+  std::atomic<std::uint64_t> bytes{0};
+  std::shared_ptr<UnderWay> of_key;  // null: this is it
+
+  void Add(std::uint64_t more) {
+    bytes.fetch_add(more, std::memory_order_relaxed);
+    if (of_key) of_key->Add(more);
+  }
+  void Subtract(std::uint64_t less) {
+    bytes.fetch_sub(less, std::memory_order_relaxed);
+    if (of_key) of_key->Subtract(less);
+  }
+};
+// What a message counts there.
+std::uint64_t CostOf(const WireMessage& wire);
+
+// Frames of a message; neither is copied, and both live until ZeroMQ has sent them, counted in
+// `under_way` if there is one. Returns 0 or ZeroMQ's error number.
+int SendFrames(zmq::socket_t& socket, WireMessage wire,
+               const std::shared_ptr<UnderWay>& under_way = nullptr);
 
 // By ZeroMQ's error number: kIo (address), kConfiguration (not an address), kInternal.
 Error ZmqError(const std::string& operation, const std::string& object, int number);

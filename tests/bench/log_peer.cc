@@ -19,7 +19,7 @@ namespace {
 
 LogPeer::LogPeer(const BrokerDoor& door, const std::string& site)
     : socket_(context_, zmq::socket_type::dealer) {
-  net::SetCommon(socket_, limits::kMessageBytes, 10'000, 5000);
+  net::SetCommon(socket_, limits::kMessageBytes, 10'000);
   socket_.set(zmq::sockopt::sndhwm, static_cast<int>(limits::kMessagesUnderWay));
   socket_.set(zmq::sockopt::rcvtimeo, 20'000);
   socket_.set(zmq::sockopt::routing_id, site);
@@ -39,7 +39,7 @@ LogPeer::LogPeer(const BrokerDoor& door, const std::string& site)
 }
 
 void LogPeer::Say(const Message& message) {
-  if (net::SendFrames(socket_, message) != 0) Die("the broker takes nothing");
+  if (net::SendFrames(socket_, EncodeMessage(message)) != 0) Die("the broker takes nothing");
 }
 
 Message LogPeer::Hear() {

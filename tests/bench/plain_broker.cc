@@ -46,7 +46,7 @@ class PlainBroker {
     settings.organization_key = organization.public_key();
     broker_ = Must(Broker::Open(*storage_, settings, ids_));
     for (int i = 1; i <= sites; ++i) Enroll("Site" + std::to_string(i), organization);
-    net::SetCommon(socket_, limits::kMessageBytes, 2000, 5000);
+    net::SetCommon(socket_, limits::kMessageBytes, 2000);
     socket_.set(zmq::sockopt::sndhwm, static_cast<int>(limits::kMessagesUnderWay));
     socket_.bind("tcp://127.0.0.1:*");
   }
@@ -54,6 +54,8 @@ class PlainBroker {
 
   void Serve() {
     for (;;) {
+      // Its readers take what they are sent.
+      for (const SessionId session : broker_->Loaded()) broker_->SetUnderWay(session, 0);
       const bool taken = Take();
       std::vector<Outgoing> out;
       const bool more = Must(broker_->Pump(*storage_, MachineTime(), kPumpBytes, out));
@@ -111,7 +113,7 @@ class PlainBroker {
       const std::string& site = sites_.at(outgoing.session);
       zmq::message_t route(site.data(), site.size());
       if (zmq_msg_send(route.handle(), socket_.handle(), ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0 ||
-          net::SendFrames(socket_, outgoing.message) != 0) {
+          net::SendFrames(socket_, EncodeMessage(outgoing.message)) != 0) {
         std::fprintf(stderr, "send to %s: %s\n", site.c_str(), zmq_strerror(zmq_errno()));
         std::exit(1);
       }

@@ -240,6 +240,8 @@ void Network::Up(std::size_t most) {
 
 void Network::PumpBroker() {
   for (;;) {
+    // Its network holds nothing back.
+    for (const SessionId session : broker_->Loaded()) broker_->SetUnderWay(session, 0);
     std::vector<Outgoing> out;
     auto more = broker_->Pump(*storage_, now_, 64 * limits::kKiB, out);
     if (!more) {

@@ -335,5 +335,109 @@ TEST_F(BrokerPublishTest, Fetch_TheLastBatchIsAlwaysThere) {
   EXPECT_EQ(DigestOf(*Last<Deliver>("Site1")->payload), stream_.At(2).position.digest);
 }
 
+// ---- peers that take nothing ----
+
+class StuckPeerTest : public BrokerPublishTest {
+ protected:
+  static constexpr std::size_t kBatch = 60 * limits::kKiB;
+  // With batches that are large to fetch, or to be sent.
+  StuckPeerTest() {
+    for (int i = 0; i < 3; ++i) Publishes("Site1", stream_.Next(kBatch));
+    DropAll();
+  }
+  void Stick(const std::string& site) { stuck_.insert(sites_.at(site).session); }
+  void Free(const std::string& site) { stuck_.erase(sites_.at(site).session); }
+  std::uint64_t Heard(const std::string& site) {
+    std::uint64_t bytes = 0;
+    for (const Deliver& deliver : All<Deliver>(site)) bytes += deliver.payload->size();
+    for (const dirsync::Range& range : All<dirsync::Range>(site))
+      bytes += range.payload ? range.payload->size() : 0;
+    return bytes;
+  }
+  // Asks for so much that its own queue is full.
+  void Fill(const std::string& site) {
+    Stick(site);
+    for (int i = 0; i < 3000 && !broker_->IsHeldUp(); ++i)
+      Say(site, Fetch{stream_.name(), stream_.At(2).position});
+    EXPECT_TRUE(broker_->IsHeldUp());
+  }
+};
+
+TEST_F(StuckPeerTest, Fetches_WaitForRoomAndAreAnsweredThen) {
+  Fill("Site1");
+  for (int i = 0; i < 1000; ++i) Say("Site1", Fetch{stream_.name(), stream_.At(2).position});
+  EXPECT_LE(Heard("Site1"), limits::kPeerBytes);
+  Say("Site1", Fetch{stream_.name(), stream_.At(3).position});
+  Drop("Site1");
+  Free("Site1");
+  Pump();
+  // The last of each stream.
+  ASSERT_EQ(All<Deliver>("Site1").size(), 1U);
+  EXPECT_EQ(Last<Deliver>("Site1")->position, stream_.At(3).position);
+  EXPECT_FALSE(broker_->IsHeldUp());
+}
+
+TEST_F(StuckPeerTest, Deliveries_WaitForRoomWhateverTheCredit) {
+  for (int i = 0; i < 100; ++i) Publishes("Site1", stream_.Next(kBatch));
+  Stick("Site2");
+  for (int i = 0; i < 40; ++i) {
+    Subscribes("Site2", stream_.name(), stream_.At(1).position);
+    Say("Site2", Credit{limits::kCreditBytes});
+  }
+  EXPECT_LE(Heard("Site2"), limits::kPeerBytes);
+  EXPECT_TRUE(broker_->IsHeldUp());
+  Drop("Site2");
+  Free("Site2");
+  Subscribes("Site2", stream_.name(), stream_.At(1).position);
+  for (int i = 0; i < 20; ++i) Say("Site2", Credit{limits::kCreditBytes});
+  EXPECT_EQ(Delivered("Site2", stream_.name()).back(), stream_.position().sequence);
+}
+
+TEST_F(StuckPeerTest, RelayedMessages_AreRefusedToWhoAsks) {
+  Subscribes("Site2", stream_.name(), stream_.position());
+  Say("Site2", GetRange{stream_.name(), "", 1, 0, {}, 1000});
+  ASSERT_EQ(All<GetRange>("Site1").size(), 1U);
+  Fill("Site1");
+  DropAll();
+  AdminRequest request;
+  request.target = "Site1";
+  request.signer = "Site2";
+  request.expires = now_ + std::chrono::minutes(5);
+  Say("Site2", request);
+  EXPECT_EQ(Last<AdminReply>("Site2")->code, ErrorCode::kBusy);
+  Say("Site1", dirsync::Range{stream_.name(), "Site2", 1, ErrorCode::kAlreadyApplied, "", nullptr});
+  Say("Site2", GetRange{stream_.name(), "", 2, 0, {}, 1000});
+  EXPECT_EQ(Last<dirsync::Range>("Site2")->code, ErrorCode::kBusy);
+  Say("Site2", Ack{stream_.name(), "", stream_.position(), {TestId<EntryId>(1)}, false});
+  EXPECT_TRUE(heard_[sites_.at("Site1").session].empty());
+  EXPECT_EQ(Ended("Site1"), ErrorCode::kAlreadyApplied);
+  EXPECT_EQ(Ended("Site2"), ErrorCode::kAlreadyApplied);
+  // The position that it could not be told is told once there is room.
+  Free("Site1");
+  Tick();
+  Tick();
+  ASSERT_TRUE(Last<Ack>("Site1"));
+  EXPECT_EQ(Last<Ack>("Site1")->position, stream_.position());
+}
+
+TEST_F(StuckPeerTest, Ranges_ForWhoTakesNothingAreLeftOut) {
+  Stick("Site2");
+  std::uint64_t busy = 0;
+  for (std::uint64_t i = 1; i <= 2000; ++i) {
+    Say("Site2", GetRange{stream_.name(), "", i, 0, {}, 1000});
+    Say("Site1", dirsync::Range{stream_.name(), "Site2", i, ErrorCode::kAlreadyApplied, "",
+                                stream_.At(2).payload});
+    busy += Last<dirsync::Range>("Site2")->code == ErrorCode::kBusy ? 1 : 0;
+  }
+  EXPECT_LE(Heard("Site2"), limits::kPeerBytes);
+  EXPECT_GT(busy, 1000U);
+}
+
+TEST_F(StuckPeerTest, GreetingsWithoutEnd_EndTheSession) {
+  Fill("Site1");
+  Say("Site1", HelloOf("Site1"));
+  EXPECT_EQ(Ended("Site1"), ErrorCode::kBusy);
+}
+
 }  // namespace
 }  // namespace dirsync
