@@ -49,7 +49,7 @@ Result<> Broker::State::Open(const storage::ReadView& view) {
     stream.producer = FoldName(stream.log.stream.site);
     by_number[stream.log.number] = &stream;
     last_number = std::max(last_number, stream.log.number);
-    log_bytes += stream.log.bytes();
+    CountKept(stream, 0);
   }
   DIRSYNC_CHECK(EachRow(view, storage::Table::kLogReader,
                         [&](std::string_view key, std::string_view row) -> Result<> {
@@ -59,6 +59,8 @@ Result<> Broker::State::Open(const storage::ReadView& view) {
                           BrokerReader& reader = stream->second->readers[FoldName(hold.site)];
                           reader.site = hold.site;
                           reader.hold = std::move(hold);
+                          const Position& acked = reader.hold.acked;
+                          reader.reached = {acked.epoch.counter, acked.sequence};
                           return {};
                         }));
   DIRSYNC_TRY(roster, ListRoster(view));
@@ -184,7 +186,7 @@ Result<> Broker::Tick(storage::Transaction& transaction, Instant now, std::vecto
     state.CountWaiting(stream, now);
     state.TellOwed(step, stream);
   }
-  if (state.IsFull()) DIRSYNC_CHECK(state.MakeRoom(step));
+  DIRSYNC_CHECK(state.MakeRoomWhereFull(step));
   if (state.door_until != Instant{} && state.door_until < now) DIRSYNC_CHECK(state.CloseDoor(step));
   state.Announce(out);
   return {};

@@ -22,7 +22,8 @@ namespace dirsync {
 struct BrokerReader {
   std::string site;
   ReaderHold hold;  // as stored
-  Instant moved{};  // when it last came on: acked further, subscribed; 0 = before this process
+  Instant moved{};  // when it last came on; 0 = before this process
+  Version reached;  // so far it has come ever: only what is behind that is coming on
   Instant last_ack{};
   // Of the session that reads now; session 0 = none.
   SessionId session = 0;
@@ -191,12 +192,16 @@ struct Broker::State {
   Result<Position> LowestHold(BrokerStep& step, BrokerStream& stream);
   Result<> TrimUnread(BrokerStep& step, BrokerStream& stream);
   Result<bool> Trim(BrokerStep& step, BrokerStream& stream, const Position& position);
-  Result<> MakeRoom(BrokerStep& step);
+  // `producer`: among its streams, until they keep its share; empty: among all.
+  Result<> MakeRoom(BrokerStep& step, const std::string& producer);
+  Result<> MakeRoomWhereFull(BrokerStep& step);
   Result<bool> IsStuck(const BrokerStep& step, const BrokerStream& stream,
                        const BrokerReader& reader) const;
   void ReleaseHold(BrokerStep& step, BrokerStream& stream, BrokerReader& reader,
                    const std::string& why);
-  bool IsFull() const { return log_bytes >= settings.log_bytes_max; }
+  // The whole log, or the share of it that one site may fill.
+  bool IsFull(const std::string& producer) const;
+  void CountKept(const BrokerStream& stream, std::uint64_t before);
 
   // door.cc
   Result<> TakeJoin(BrokerStep& step, SessionId session, const TransportKey& key,
@@ -255,7 +260,8 @@ struct Broker::State {
   std::string read_only_reason;
   std::uint64_t disk_free = 0;
   Instant started{};
-  Instant roomed{};  // when room was last made
+  std::map<std::string, std::uint64_t> kept_of;  // likewise, of a folded producer's
+  std::map<std::string, Instant> roomed;         // when room was last made for it; "" = for all
 };
 
 // The bytes that a list takes in a message, about: lists beyond limits::kPartBytes go in parts.

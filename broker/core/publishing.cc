@@ -60,14 +60,16 @@ Result<> Broker::State::TakePublish(BrokerStep& step, BrokerSession& session,
 
 Result<> Broker::State::Store(BrokerStep& step, BrokerSession& session, const Publish& publish,
                               BrokerStream& stream) {
-  if (IsFull()) DIRSYNC_CHECK(MakeRoom(step));
+  for (const std::string& whose : {std::string(), stream.producer})
+    if (IsFull(whose)) DIRSYNC_CHECK(MakeRoom(step, whose));
+  const bool full = IsFull("") || IsFull(stream.producer);
   const LogState before = stream.log;
   // What is there already is a repeat, even where nothing more is taken: so it is judged first.
   storage::Transaction append(step.transaction);
   DIRSYNC_TRY(answer,
               StreamLog::Append(append, stream.log, publish, ids.NextIncarnationId(), step.now));
   ++stream.received;
-  if (answer.outcome == PublishOutcome::kStored && (read_only || IsFull())) {
+  if (answer.outcome == PublishOutcome::kStored && (read_only || full)) {
     stream.log = before;
     answer.outcome = read_only ? PublishOutcome::kReadOnly : PublishOutcome::kQuota;
     answer.retry_seconds = kRetrySeconds;
@@ -79,8 +81,7 @@ Result<> Broker::State::Store(BrokerStep& step, BrokerSession& session, const Pu
     ++stream.stored;
     stream.stored_bytes += size;
     stream.stored_changes += header->changes;
-    log_bytes += stream.log.bytes();
-    log_bytes -= before.bytes();
+    CountKept(stream, before.bytes());
     recent.Put(stream.log.number, publish.position, publish.payload);
     CountMinute(stream, step.now, header->changes, size);
     TellBegun(step, before, stream);

@@ -15,6 +15,14 @@ std::optional<SubscribeOutcome> OutcomeOf(const Error& error) {
   return std::nullopt;
 }
 
+// Who asks again for what it had already does not come on: a full log waits for it no longer.
+void ComeOn(BrokerReader& reader, const Position& position, Instant now) {
+  const Version at{position.epoch.counter, position.sequence};
+  if (!(reader.reached < at)) return;
+  reader.reached = at;
+  reader.moved = now;
+}
+
 }  // namespace
 
 void Broker::State::StoreHold(BrokerStep& step, const BrokerStream& stream,
@@ -50,7 +58,6 @@ Result<> Broker::State::TakeSubscribe(BrokerStep& step, BrokerSession& session,
   }
   BrokerReader& reader = ReaderOf(step, *stream, session.site);
   Detach(*stream, reader);
-  reader.moved = step.now;
   SubscribeOutcome outcome = SubscribeOutcome::kGoesOn;
   auto mark = StreamLog::Stand(step.transaction, stream->log, subscribe.cursor);
   if (mark) {
@@ -58,6 +65,7 @@ Result<> Broker::State::TakeSubscribe(BrokerStep& step, BrokerSession& session,
     reader.hold.acked = reader.hold.from = subscribe.cursor;
     reader.hold.total = mark->total;
     reader.hold.holds = true;
+    ComeOn(reader, subscribe.cursor, step.now);
     reader.refused.reset();
     reader.sent = subscribe.cursor;
     Attach(*stream, reader, session);
@@ -128,7 +136,7 @@ Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const 
   reader.last_ack = step.now;
   if (mark && Behind(hold.acked, ack.position)) {
     hold.acked = ack.position;
-    reader.moved = step.now;
+    ComeOn(reader, ack.position, step.now);
     CountAck(session.site, step.now - mark->time);
     const bool back = !hold.holds && log.total - mark->total <= settings.reader_bytes_max;
     if (back || Behind(hold.from, ack.position)) {

@@ -25,10 +25,23 @@ void Broker::State::ReleaseHold(BrokerStep& step, BrokerStream& stream, BrokerRe
     step.Say(producer->id, Ack{stream.log.stream, reader.site, reader.hold.acked, {}, true});
 }
 
+void Broker::State::CountKept(const BrokerStream& stream, std::uint64_t before) {
+  for (std::uint64_t* kept : {&log_bytes, &kept_of[stream.producer]}) {
+    *kept += stream.log.bytes();
+    *kept -= before;
+  }
+}
+
+bool Broker::State::IsFull(const std::string& producer) const {
+  if (producer.empty()) return log_bytes >= settings.log_bytes_max;
+  const auto kept = kept_of.find(producer);
+  return kept != kept_of.end() && kept->second >= settings.log_bytes_max / limits::kSiteShare;
+}
+
 Result<bool> Broker::State::Trim(BrokerStep& step, BrokerStream& stream, const Position& position) {
   const std::uint64_t before = stream.log.bytes();
   DIRSYNC_TRY(changed, StreamLog::Trim(step.transaction, stream.log, position));
-  log_bytes -= before - stream.log.bytes();
+  CountKept(stream, before);
   return changed;
 }
 
@@ -97,14 +110,24 @@ Result<bool> Broker::State::IsStuck(const BrokerStep& step, const BrokerStream& 
   return oldest && oldest->time + kHealthy <= step.now;
 }
 
-// The log is full: what nobody reads goes first, then the holds of readers that do not come on, the
-// largest first. Healthy ones keep theirs, and their producers wait.
-Result<> Broker::State::MakeRoom(BrokerStep& step) {
-  if (roomed + kRoomEvery > step.now && roomed <= step.now) return {};
-  roomed = step.now;
+Result<> Broker::State::MakeRoomWhereFull(BrokerStep& step) {
+  if (IsFull("")) DIRSYNC_CHECK(MakeRoom(step, ""));
+  for (const auto& [producer, kept] : kept_of)
+    if (IsFull(producer)) DIRSYNC_CHECK(MakeRoom(step, producer));
+  return {};
+}
+
+// The log is full, or what one site may fill of it: what nobody reads goes first, then the holds of
+// readers that do not come on, the largest first. Healthy ones keep theirs, and their producers
+// wait.
+Result<> Broker::State::MakeRoom(BrokerStep& step, const std::string& producer) {
+  Instant& last = roomed[producer];
+  if (last + kRoomEvery > step.now && last <= step.now) return {};
+  last = step.now;
   std::vector<std::tuple<std::uint64_t, BrokerStream*, BrokerReader*>> stuck;
   for (auto& [name, stream] : streams) {
-    if (stream.log.batches() == 0) continue;
+    const bool counts = producer.empty() || stream.producer == producer;
+    if (!counts || stream.log.batches() == 0) continue;
     DIRSYNC_CHECK(Retain(step, stream));
     if (stream.readers.empty()) DIRSYNC_CHECK(Trim(step, stream, stream.log.tail));
     for (auto& [site, reader] : stream.readers) {
@@ -119,7 +142,7 @@ Result<> Broker::State::MakeRoom(BrokerStep& step) {
   std::ranges::stable_sort(
       stuck, [](const auto& a, const auto& b) { return std::get<0>(a) > std::get<0>(b); });
   for (auto& [lag, stream, reader] : stuck) {
-    if (!IsFull()) break;
+    if (!IsFull(producer)) break;
     ReleaseHold(step, *stream, *reader, "does not read, and the log is full");
     DIRSYNC_TRY(lowest, LowestHold(step, *stream));
     DIRSYNC_CHECK(Trim(step, *stream, lowest));

@@ -90,6 +90,7 @@ inline constexpr std::size_t kCreditBytes = 16 * kMiB;   // on the way to a read
 inline constexpr std::size_t kMessagesUnderWay = 65536;  // to one peer; beyond: BUSY
 inline constexpr std::size_t kPeerBytes = 24 * kMiB;  // likewise; of all of its connections: twice
 inline constexpr std::size_t kMessageCost = 512;      // that a message counts beside its bytes
+inline constexpr std::uint64_t kSiteShare = 4;        // one site's streams: a quarter of the log
 inline constexpr std::size_t kRecentBytes = 16 * kMiB;  // batches that a broker keeps at hand
 inline constexpr std::size_t kPartBytes = 128 * kKiB;  // of a list that is sent in several messages
 inline constexpr std::size_t kRangeBytes = 2 * kMiB;   // of one range, about

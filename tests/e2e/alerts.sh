@@ -75,7 +75,8 @@ shorten() {
     { print }' "$rules/alerts.yml"
 }
 
-log_limit=512 reader_limit=192  # KiB
+# A quarter of the log is Site1's, which is to be more than one reader may hold of it.
+log_limit=800 reader_limit=192  # KiB
 write_broker_toml() { # write_broker_toml DISK_FREE
   cat >broker.toml <<EOF
 store = "$top/disk/broker"

@@ -193,7 +193,7 @@ TEST_F(LogFaults, GapForkConflict) {
 }
 
 TEST_F(LogFaults, ReadersThatNeverAck) {
-  Configure("reader = \"2MiB\"\nlog = \"8MiB\"\n");
+  Configure("reader = \"2MiB\"\nlog = \"32MiB\"\n");
   RunningBroker broker(top_, "", 0, Configured());
   ASSERT_TRUE(broker.ready()) << broker.Log();
   SiteClient producer = Connect(broker, "Site1");

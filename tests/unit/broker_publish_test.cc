@@ -228,7 +228,7 @@ class FullLogTest : public BrokerPublishTest {
   FullLogTest() {
     Add("Site3");
     Connect("Site3");
-    settings_.log_bytes_max = 10 * kBatch;
+    settings_.log_bytes_max = limits::kSiteShare * 10 * kBatch;
     broker_->Apply(settings_);
     Publishes("Site1", stream_.Next());
     Subscribes("Site2", stream_.name(), stream_.At(1).position);
@@ -296,12 +296,51 @@ TEST_F(FullLogTest, ReaderThatComesOn_KeepsItsHold) {
 }
 
 TEST_F(FullLogTest, WhatNobodyReads_GoesFirst) {
-  SignedStream unread = Told("Site2", "UNREAD");
-  for (int i = 0; i < 5; ++i) ASSERT_EQ(Publishes("Site2", unread.Next(kBatch)), kStored);
+  SignedStream unread = Told("Site1", "UNREAD");
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(Publishes("Site1", unread.Next(kBatch)), kStored);
   EXPECT_EQ(Fill(), kQuota);
   EXPECT_EQ(StatsOf(unread.name()).bytes, 0U);
-  EXPECT_GE(StatsOf(stream_.name()).bytes, settings_.log_bytes_max);
-  EXPECT_EQ(Publishes("Site2", unread.At(5)), kDuplicate);
+  EXPECT_GE(StatsOf(stream_.name()).bytes, settings_.log_bytes_max / limits::kSiteShare);
+  EXPECT_EQ(Publishes("Site1", unread.At(5)), kDuplicate);
+}
+
+TEST_F(FullLogTest, OneSite_FillsItsShareOnly) {
+  ASSERT_EQ(Fill(), kQuota);
+  SignedStream other = Told("Site2");
+  EXPECT_EQ(Publishes("Site2", other.Next()), kStored);
+  EXPECT_LT(Stats().log_bytes, settings_.log_bytes_max / 2);
+  EXPECT_EQ(Publishes("Site1", Waiting()), kQuota);
+  SignedStream second = Told("Site1", "SECOND");
+  EXPECT_EQ(Publishes("Site1", second.Next()), kQuota);
+}
+
+// The logs of four sites fill it: those that nobody reads give room to who is none of them.
+TEST_F(FullLogTest, WholeLog_GivesUpWhatNobodyReads) {
+  std::vector<StreamName> unread;
+  for (const char* site : {"Site4", "Site5", "Site6", "Site7"}) {
+    Add(site);
+    Connect(site);
+    SignedStream stream = Told(site);
+    do {
+      ASSERT_EQ(Publishes(site, stream.Next(kBatch)), kStored);
+    } while (StatsOf(stream.name()).bytes < settings_.log_bytes_max / limits::kSiteShare);
+    unread.push_back(stream.name());
+  }
+  ASSERT_GE(Stats().log_bytes, settings_.log_bytes_max);
+  EXPECT_EQ(Publishes("Site1", Waiting()), kStored);
+  for (const StreamName& stream : unread) EXPECT_EQ(StatsOf(stream).bytes, 0U);
+}
+
+// They refuse what they are sent, and ask for it again every five minutes.
+TEST_F(FullLogTest, ReadersThatOnlyAskAgain_AreNotWaitedFor) {
+  ASSERT_EQ(Fill(), kQuota);
+  for (int i = 0; i < 3; ++i) {
+    for (const char* site : {"Site2", "Site3"})
+      Subscribes(site, stream_.name(), stream_.At(1).position);
+    Wait(5, "");
+  }
+  EXPECT_EQ(Publishes("Site1", Waiting()), kStored);
+  EXPECT_TRUE(StatsOf(stream_.name(), "Site2").needs_ranges);
 }
 
 // ---- fetching back ----
