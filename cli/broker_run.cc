@@ -42,13 +42,16 @@ constexpr ProcessOption kOptions[] = {
     {"log.form", OptionKind::kText, "auto",
      "text, json, or auto: text on a terminal, else JSON lines.",
      "when whoever reads it wants the other."},
-    {"limits.reader", OptionKind::kBytes, "1GiB",
-     "What the log keeps for a reader that lags, of one stream; SIGHUP puts it in force.",
-     "when full copies of large sites come often."},
+    {"limits.reader", OptionKind::kBytes, "512MiB",
+     "What the log keeps for a reader that lags, of one stream; 512MiB at most, half of what its "
+     "producer can keep. SIGHUP puts it in force.",
+     "to less on a small disk."},
     {"limits.reader_age", OptionKind::kDuration, "30d",
      "How long it keeps it; SIGHUP puts it in force.", "when sites are away for longer."},
     {"limits.log", OptionKind::kBytes, "16GiB",
-     "All streams together; beyond, producers wait (QUOTA). SIGHUP puts it in force.",
+     "All streams together; beyond, or when one site's fill a quarter, producers wait (QUOTA). "
+     "SIGHUP "
+     "puts it in force.",
      "to half of the disk."},
     {"limits.sessions", OptionKind::kNumber, "8192", "Connected sites; SIGHUP puts it in force.",
      "to let fewer in than open files allow."},
@@ -74,6 +77,10 @@ Error Wrong(std::string_view option, const std::string& value, const std::string
 Result<BrokerLimits> LimitsOf(const ProcessConfig& config) {
   BrokerLimits limits;
   limits.settings.reader_bytes_max = config.Number("limits.reader");
+  if (limits.settings.reader_bytes_max > limits::kReaderBytes)
+    return std::unexpected(
+        Wrong("limits.reader", std::to_string(config.Number("limits.reader")),
+              std::to_string(limits::kReaderBytes / limits::kMiB) + "MiB or less"));
   limits.settings.reader_seconds_max =
       std::chrono::duration_cast<std::chrono::seconds>(config.Duration("limits.reader_age"))
           .count();

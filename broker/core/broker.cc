@@ -19,6 +19,13 @@ Result<> EachRow(const storage::ReadView& view, storage::Table table, Visit&& vi
   return cursor->status();
 }
 
+// A producer's outbox is bounded too: beyond, it would stop before its reader loses its hold.
+BrokerSettings WithinLimits(BrokerSettings settings) {
+  settings.reader_bytes_max =
+      std::min<std::uint64_t>(settings.reader_bytes_max, limits::kReaderBytes);
+  return settings;
+}
+
 }  // namespace
 
 bool MustSync(const Message& message) {
@@ -35,7 +42,7 @@ Broker::~Broker() = default;
 
 Result<std::unique_ptr<Broker>> Broker::Open(const storage::ReadView& view,
                                              const BrokerSettings& settings, IdSource& ids) {
-  auto state = std::make_unique<State>(settings, ids);
+  auto state = std::make_unique<State>(WithinLimits(settings), ids);
   DIRSYNC_CHECK(state->Open(view));
   return std::unique_ptr<Broker>(new Broker(std::move(state)));
 }
@@ -195,7 +202,7 @@ Result<> Broker::Tick(storage::Transaction& transaction, Instant now, std::vecto
 void Broker::Apply(const BrokerSettings& settings) {
   const std::string organization = state_->settings.organization;
   const PublicKey key = state_->settings.organization_key;
-  state_->settings = settings;
+  state_->settings = WithinLimits(settings);
   if (state_->settings.organization.empty()) state_->settings.organization = organization;
   if (state_->settings.organization_key.is_zero()) state_->settings.organization_key = key;
 }

@@ -13,7 +13,8 @@ struct BrokerSettings {
   std::string organization;    // empty: that of the first site that is approved
   PublicKey organization_key;  // signs the roster
   // Retention (R21): beyond either bound a reader that lags loses its hold on a stream's log.
-  std::uint64_t reader_bytes_max = 1 * limits::kGiB;
+  // At most limits::kReaderBytes, whatever is set.
+  std::uint64_t reader_bytes_max = limits::kReaderBytes;
   std::int64_t reader_seconds_max = 30LL * 24 * 3600;
   // Of all logs together: beyond, PUBLISH is answered QUOTA.
   std::uint64_t log_bytes_max = 16 * limits::kGiB;

@@ -220,6 +220,7 @@ struct Broker::State {
   Result<> TakeEntry(BrokerStep& step, const SignedRosterEntry& entry);
   void Know(const RosterEntry& entry);
   Result<> EndMembership(BrokerStep& step, const std::string& folded, bool new_signing_key);
+  void EndReader(BrokerStep& step, BrokerStream& stream, BrokerReader& reader);
   Result<> AnswerWaiting(BrokerStep& step, const std::string& folded);
 
   // stats.cc

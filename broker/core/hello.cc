@@ -164,11 +164,13 @@ void Broker::State::SayWelcome(BrokerStep& step, SessionId id, const Hello& hell
     Welcome::Log log{name, stream.log.incarnation, stream.log.tail, 0, {}};
     if (stream.log.batches() > 0) log.first = stream.log.base.sequence + 1;
     for (const auto& [reader_site, reader] : stream.readers) {
+      // A store of an earlier version may say that one that left still holds.
+      const bool needs_ranges = !reader.hold.holds || !IsActive(reader_site);
       weight += reader.site.size() + 96;
       if (weight < limits::kPartBytes) {
-        log.readers.push_back({reader.site, reader.hold.acked, !reader.hold.holds});
+        log.readers.push_back({reader.site, reader.hold.acked, needs_ranges});
       } else {
-        others.push_back({name, reader.site, reader.hold.acked, {}, !reader.hold.holds});
+        others.push_back({name, reader.site, reader.hold.acked, {}, needs_ranges});
       }
     }
     welcome.produced.push_back(std::move(log));

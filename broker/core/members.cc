@@ -112,12 +112,22 @@ Result<> Broker::State::EndMembership(BrokerStep& step, const std::string& folde
       DIRSYNC_CHECK(Trim(step, stream, stream.log.tail));
     }
     const auto reader = stream.readers.find(folded);
-    if (reader == stream.readers.end() || now != SiteState::kRemoved) continue;
-    Detach(stream, reader->second);
+    if (reader == stream.readers.end() || now == SiteState::kActive) continue;
+    EndReader(step, stream, reader->second);
+    if (now != SiteState::kRemoved) continue;
     step.transaction.Delete(storage::LogReaderKey(stream.log.number, folded));
     stream.readers.erase(reader);
   }
   return {};
+}
+
+// Nothing is kept for it any more, here and at the producer.
+void Broker::State::EndReader(BrokerStep& step, BrokerStream& stream, BrokerReader& reader) {
+  Detach(stream, reader);
+  reader.hold.holds = false;
+  StoreHold(step, stream, reader);
+  if (const BrokerSession* producer = SessionOf(stream.producer); producer != nullptr)
+    step.Say(producer->id, Ack{stream.log.stream, reader.site, reader.hold.acked, {}, true});
 }
 
 // The request that became this entry is no longer pending; who waits at the door hears of it.

@@ -32,12 +32,13 @@ inline constexpr std::size_t kBatchPayloadBytes = 4 * kMiB;        // decompress
 inline constexpr std::size_t kBatchTargetBytes = 1 * kMiB;         // a batch is closed beyond this
 inline constexpr std::size_t kBatchBytes = 4 * kMiB + 4 * kKiB;    // stored form
 inline constexpr std::size_t kChangesPerBatch = 4096;
-inline constexpr std::size_t kValuesPerBatch = 524288;  // of all changes together
-inline constexpr std::size_t kToldAttributes = 1024;    // names in a stream's terms
-inline constexpr std::size_t kRunBytes = 64 * kMiB;     // a run is cut at this
-inline constexpr std::size_t kOutboxBytes = 1 * kGiB;   // unacked batches of a stream
-inline constexpr std::size_t kDigestsKept = 1024;       // sequences a reader remembers
-inline constexpr std::size_t kWantIds = 1000;           // ids in one WANT
+inline constexpr std::size_t kValuesPerBatch = 524288;         // of all changes together
+inline constexpr std::size_t kToldAttributes = 1024;           // names in a stream's terms
+inline constexpr std::size_t kRunBytes = 64 * kMiB;            // a run is cut at this
+inline constexpr std::size_t kOutboxBytes = 1 * kGiB;          // unacked batches of a stream
+inline constexpr std::size_t kReaderBytes = kOutboxBytes / 2;  // a log keeps for a reader, at most
+inline constexpr std::size_t kDigestsKept = 1024;              // sequences a reader remembers
+inline constexpr std::size_t kWantIds = 1000;                  // ids in one WANT
 
 // Steps of the pure cores.
 inline constexpr std::size_t kStepRows = 4096;
@@ -138,6 +139,8 @@ static_assert(kPartBytes <= kMessageHeaderBytes / 2, "a part and its rest fit a 
 static_assert(kDnBytes > (kContainerDepth + 4) * (2 * kNameBytes + 8), "every DN fits");
 static_assert(kEntryBytes + kDnBytes < kChangeBytes);
 static_assert(kBatchBytes < kRunBytes);
+static_assert(2 * kReaderBytes <= kOutboxBytes,
+              "who never acks loses its hold before its producer stops");
 static_assert(kSiteChangesPerHour >= 2 * kSiteObjects, "a first load passes, and its repeat");
 static_assert(kValueBytes < kLineBytes / 4, "a value, escaped, fits a line");
 

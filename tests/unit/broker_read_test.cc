@@ -382,6 +382,16 @@ TEST_F(BrokerReadTest, ReaderBeyondItsBytes_LosesItsHold) {
   EXPECT_FALSE(StatsOf(stream_.name(), "Site2").needs_ranges);
 }
 
+// Its producer's outbox ends at 1 GiB: whatever is set, the reader loses its hold before.
+TEST_F(BrokerReadTest, ReadersBytes_AreHalfOfAnOutboxAtMost) {
+  EXPECT_EQ(Stats().reader_bytes_max, limits::kOutboxBytes / 2);
+  settings_.reader_bytes_max = 4 * limits::kOutboxBytes;
+  broker_->Apply(settings_);
+  EXPECT_EQ(Stats().reader_bytes_max, limits::kOutboxBytes / 2);
+  Reopen();
+  EXPECT_EQ(Stats().reader_bytes_max, limits::kOutboxBytes / 2);
+}
+
 TEST_F(BrokerReadTest, ReaderBeyondItsAge_LosesItsHold) {
   settings_.reader_seconds_max = 3600;
   broker_->Apply(settings_);
@@ -427,7 +437,17 @@ TEST_F(BrokerReadTest, RevokedAndRemovedSites_HoldNothing) {
   Acks("Site3", stream_.At(4));
   Tick();
   EXPECT_EQ(First(), 2U);
+  DropAll();
   SetState("Site2", SiteState::kRevoked);
+  // Its producer need not keep anything for it either.
+  ASSERT_TRUE(Last<Ack>("Site1"));
+  EXPECT_EQ(Last<Ack>("Site1")->reader, "Site2");
+  EXPECT_TRUE(Last<Ack>("Site1")->needs_ranges);
+  EXPECT_TRUE(StatsOf(stream_.name(), "Site2").needs_ranges);
+  Gone("Site1");
+  const Welcome welcome = Connect("Site1");
+  for (const ReaderPosition& reader : welcome.produced.at(0).readers)
+    EXPECT_EQ(reader.needs_ranges, reader.site == "Site2");
   Tick();
   EXPECT_EQ(StatsOf(stream_.name()).batches, 0U);
   SetState("Site2", SiteState::kRemoved);
