@@ -14,7 +14,7 @@ Result<AgentControl*> AgentOf(Context& context, std::string_view command) {
   DIRSYNC_CHECK(context.OpenStore());
   return Fail(ErrorCode::kUnreachable,
               std::string(command) + ": no agent has this store open, so nobody can be asked",
-              "dirsync agent run; or by file: dirsync run INSTANCE --full");
+              "dirsync agent run; or by file: dirsync run INSTANCE --export-file FILE --full");
 }
 
 // Right after its start an agent is still greeting its broker.
@@ -25,10 +25,11 @@ Result<> AwaitSession(AgentControl& agent, Context& context) {
     DIRSYNC_CHECK(agent.Turn({}, std::chrono::milliseconds(200)));
   if (agent.link().phase() == LinkPhase::kOpen) return {};
   const Error reason = agent.link().reason();
-  return Fail(ErrorCode::kUnreachable,
-              "resync: no session with the broker" +
-                  (reason.message.empty() ? std::string() : ": " + reason.message),
-              "check that the broker runs; by file: dirsync run INSTANCE --full");
+  return Fail(
+      ErrorCode::kUnreachable,
+      "resync: no session with the broker" +
+          (reason.message.empty() ? std::string() : ": " + reason.message),
+      "check that the broker runs; by file: dirsync run INSTANCE --export-file FILE --full");
 }
 
 Result<std::vector<ResyncJob>> JobsOf(AgentControl& agent, const Arguments& arguments) {

@@ -61,8 +61,9 @@ Result<std::vector<ResyncJob>> PlanResync(AgentControl& agent, const std::string
   const std::string& me = agent.store().profile().site;
   DIRSYNC_TRY(membership, LoadMembership(view));
   if (!membership)
-    return Fail(ErrorCode::kNotJoined, "resync: this site has joined no organisation",
-                "by file: dirsync run INSTANCE --full, and the file to the readers");
+    return Fail(
+        ErrorCode::kNotJoined, "resync: this site has joined no organisation",
+        "by file: dirsync run INSTANCE --export-file FILE --full, and the file to the readers");
   DIRSYNC_TRY(roster, ListRoster(view));
   DIRSYNC_TRY(whole, ActiveSite(roster, site));
   const auto own =
