@@ -3,6 +3,12 @@
 #include "proto/base/limits.h"
 
 namespace dirsync {
+namespace {
+
+// Handed over at once: some hundred entries, so that whoever takes them can stop the dump.
+constexpr std::size_t kBlockBytes = 64 * limits::kKiB;
+
+}  // namespace
 
 Result<std::uint64_t> DumpLdif(Store& store, const ByteSink& sink, bool imported) {
   storage::Transaction transaction(store.storage());
@@ -22,7 +28,7 @@ Result<std::uint64_t> DumpLdif(Store& store, const ByteSink& sink, bool imported
     }
     AppendLdifEntry(buffer, entry, *dn);
     ++count;
-    if (buffer.size() < limits::kMiB) return true;
+    if (buffer.size() < kBlockBytes) return true;
     failed = sink(buffer);
     buffer.clear();
     return failed.has_value();

@@ -132,9 +132,8 @@ TEST_F(LinkCopyTest, ANewEpochInItsMiddle_BeginsTheCopyAnew) {
 }
 
 TEST_F(LinkCopyTest, HowItEnded_CountsWhatIsApplied_AndListsTheRestApart) {
-  reader_.AddMailbox("Holder", "SMTP:taken@other.test");
-  producer_.AddMailbox("Mailbox1", "SMTP:taken@other.test");
-  for (const char* name : {"Mailbox2", "Mailbox3"}) Tell(name);
+  reader_.AddMailbox("Holder", "EDK:Mailbox1@Site2.test");
+  for (const char* name : {"Mailbox1", "Mailbox2", "Mailbox3"}) Tell(name);
   Finish(Ask(Served(Begin())));
   const auto reader = reader_.Reader(kTold);
   ASSERT_TRUE(reader.has_value());
