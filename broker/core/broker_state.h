@@ -31,6 +31,9 @@ struct BrokerReader {
   Version furthest;  // sent ever: behind it, a delivery is a repeat
   std::optional<SubscribeOutcome> refused;
   std::optional<std::uint64_t> range_request;  // under way to the producer
+  Instant range_asked{};                       // when
+  Instant wants_since{};                       // when the counting of wants began
+  std::size_t wants = 0;                       // forwarded since
   bool owed = false;                           // an ack that its producer had no room for
   std::uint64_t delivered = 0, redelivered = 0, nacks = 0, ranges = 0;
 };
@@ -171,6 +174,7 @@ struct Broker::State {
   void SubscribeRefused(BrokerStep& step, BrokerStream& stream, BrokerReader& reader,
                         SubscribeOutcome outcome, const std::string& text);
   Result<> TakeUnsubscribe(BrokerStep& step, BrokerSession& session, const Unsubscribe& message);
+  bool MayWant(BrokerReader& reader, std::size_t count, Instant now);
   Result<> TakeAck(BrokerStep& step, BrokerSession& session, const Ack& ack);
   Result<> TakeNack(BrokerStep& step, BrokerSession& session, const Nack& nack);
   BrokerReader& ReaderOf(BrokerStep& step, BrokerStream& stream, const std::string& site);

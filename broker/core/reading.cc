@@ -111,6 +111,18 @@ Result<> Broker::State::TakeUnsubscribe(BrokerStep& step, BrokerSession& session
   return {};
 }
 
+// Each entry that is wanted is told whole to all readers. What is too much is wanted again, later.
+bool Broker::State::MayWant(BrokerReader& reader, std::size_t count, Instant now) {
+  const Duration window = std::chrono::seconds(limits::kWantSeconds);
+  if (reader.wants_since > now || reader.wants_since + window <= now) {
+    reader.wants_since = now;
+    reader.wants = 0;
+  }
+  if (reader.wants + count > limits::kWantIds) return false;
+  reader.wants += count;
+  return true;
+}
+
 Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const Ack& ack) {
   BrokerStream* stream = StreamOf(ack.stream);
   if (stream == nullptr || stream->producer == session.site || !IsActive(stream->producer)) {
@@ -150,6 +162,10 @@ Result<> Broker::State::TakeAck(BrokerStep& step, BrokerSession& session, const 
   reader.owed = producer != nullptr && !HasRoom(*producer);
   if (producer != nullptr && !reader.owed) {
     Ack forwarded = ack;
+    if (!MayWant(reader, ack.wants.size(), step.now)) {
+      forwarded.wants.clear();
+      ++refusals["WANTS"];
+    }
     forwarded.reader = reader.site;
     forwarded.needs_ranges = !hold.holds;
     step.Say(producer->id, std::move(forwarded));

@@ -32,6 +32,18 @@ Result<> Broker::State::TakeGetRange(BrokerStep& step, BrokerSession& session,
     step.Say(session.id, std::move(refusal));
     return {};
   }
+  const bool pending = reader.range_request && reader.range_asked <= step.now &&
+                       step.now < reader.range_asked + std::chrono::seconds(limits::kRangeSeconds);
+  if (pending) {
+    // Its answer is under way; another one would only cost the producer as much again.
+    if (reader.range_request == message.request) return {};
+    ++refusals["GET_RANGE_EARLY"];
+    refusal.code = ErrorCode::kBusy;
+    refusal.text = "the range before it is under way";
+    step.Say(session.id, std::move(refusal));
+    return {};
+  }
+  reader.range_asked = step.now;
   reader.range_request = message.request;
   GetRange forwarded = message;
   forwarded.reader = reader.site;

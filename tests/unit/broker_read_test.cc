@@ -243,6 +243,32 @@ TEST_F(BrokerReadTest, Ack_MovesIsForwardedAndNeverGoesBack) {
   EXPECT_EQ(StatsOf(stream_.name(), "Site2").lag_batches, 1U);
 }
 
+// Each wanted entry is told whole to everybody.
+TEST_F(BrokerReadTest, Ack_WantsAreBoundedInTime) {
+  Tell(5);
+  Subscribe2(1);
+  Drop("Site1");
+  const auto wanted = [&] {
+    std::size_t ids = 0;
+    for (const Ack& ack : All<Ack>("Site1")) ids += ack.wants.size();
+    return ids;
+  };
+  const std::vector<EntryId> few(10, TestId<EntryId>(1));
+  const std::vector<EntryId> many(limits::kWantIds, TestId<EntryId>(2));
+  const Position at = stream_.At(1).position;
+  Say("Site2", Ack{stream_.name(), "", at, few, false});
+  Say("Site2", Ack{stream_.name(), "", at, few, false});
+  EXPECT_EQ(wanted(), 20U);
+  for (int i = 0; i < 100; ++i) Say("Site2", Ack{stream_.name(), "", at, many, false});
+  EXPECT_EQ(wanted(), 20U);
+  EXPECT_EQ(All<Ack>("Site1").size(), 102U);  // the positions pass
+  EXPECT_EQ(Refusals("WANTS"), 100U);
+  Tick(limits::kWantSeconds);
+  Say("Site2", Ack{stream_.name(), "", at, many, false});
+  Say("Site2", Ack{stream_.name(), "", at, few, false});
+  EXPECT_EQ(wanted(), 20U + limits::kWantIds);
+}
+
 TEST_F(BrokerReadTest, Ack_NameOfAnotherReaderIsNotBelieved) {
   Tell(5);
   Subscribe2(1);

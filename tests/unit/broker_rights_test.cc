@@ -164,6 +164,24 @@ TEST_F(BrokerRightsTest, Range_GoesToWhoAskedAndToNobodyElse) {
   EXPECT_EQ(Refusals("RANGE_LATE"), 3U);
 }
 
+TEST_F(BrokerRightsTest, GetRange_OneAtATime) {
+  Say("Site2", Asks(1));
+  Say("Site2", Asks(1));  // said again: its answer is under way
+  EXPECT_THAT(All<dirsync::Range>("Site2"), IsEmpty());
+  for (std::uint64_t i = 2; i < 100; ++i) Say("Site2", Asks(i));
+  EXPECT_EQ(Last<dirsync::Range>("Site2")->code, ErrorCode::kBusy);
+  EXPECT_EQ(Last<dirsync::Range>("Site2")->request, 99U);
+  EXPECT_EQ(All<GetRange>("Site1").size(), 1U);
+  // One behind the other, as a full copy does, and when an answer does not come.
+  Say("Site1", Answers("Site2", 1));
+  Say("Site2", Asks(100));
+  Tick(limits::kRangeSeconds);
+  Say("Site2", Asks(101));
+  EXPECT_EQ(All<GetRange>("Site1").size(), 3U);
+  EXPECT_EQ(Last<GetRange>("Site1")->request, 101U);
+  EXPECT_EQ(Refusals("GET_RANGE_EARLY"), 98U);
+}
+
 TEST_F(BrokerRightsTest, Range_ProducerOffline) {
   Gone("Site1");
   Say("Site2", Asks(1));
