@@ -37,6 +37,13 @@ std::size_t BytesOf(const JoinRequest& join) {
   return bytes;
 }
 
+// As mail is judged by them, in any case.
+std::vector<std::string> Folded(const std::vector<std::string>& domains) {
+  std::vector<std::string> folded;
+  for (const std::string& domain : domains) folded.push_back(ToLowerAscii(domain));
+  return folded;
+}
+
 }  // namespace
 
 Result<std::string> Broker::OpenDoor(storage::Transaction& transaction, Instant now) {
@@ -122,7 +129,7 @@ Result<JoinReply> Broker::State::JudgeJoin(BrokerStep& step, const TransportKey&
     return Refused(ErrorCode::kBadSignature, "the keys of the request are not its sender's");
   DIRSYNC_TRY(unfit, JudgeClaims(step, join));
   if (unfit) return *unfit;
-  const JoinRow row{{join.site, join.server, join.replaces, join.domains, join.signing_key,
+  const JoinRow row{{join.site, join.server, join.replaces, Folded(join.domains), join.signing_key,
                      join.transport_key, step.now},
                     false};
   step.transaction.Put(storage::JoinKey(FoldName(join.site)), EncodeJoin(row));
@@ -184,8 +191,9 @@ Result<std::optional<JoinReply>> Broker::State::JudgeClaims(BrokerStep& step,
     if (name == folded || name == replaced || entry.state != SiteState::kActive) continue;
     if (entry.transport_key == join.transport_key || entry.signing_key == join.signing_key)
       return Refused(ErrorCode::kConflict, "its key is that of " + Printable(entry.site));
-    for (const std::string& domain : join.domains)
-      if (std::ranges::find(entry.domains, domain) != entry.domains.end())
+    const std::vector<std::string> taken = Folded(entry.domains);
+    for (const std::string& domain : Folded(join.domains))
+      if (std::ranges::find(taken, domain) != taken.end())
         return Refused(ErrorCode::kConflict,
                        "the domain " + Printable(domain) + " is that of " + Printable(entry.site));
   }

@@ -255,13 +255,25 @@ TEST_F(BrokerDoorTest, WhatCouldNotBeApproved_IsRefusedAtOnce) {
   Add("Site1");
   Invite();
   JoinRequest join = Join("Site2");
-  join.domains = {"site1.example"};
-  SignJoin(join, TestKey("Site2"));
-  EXPECT_EQ(Refusal(join), ErrorCode::kConflict);
+  for (const char* domain : {"site1.example", "Site1.EXAMPLE"}) {
+    join.domains = {domain};
+    SignJoin(join, TestKey("Site2"));
+    EXPECT_EQ(Refusal(join), ErrorCode::kConflict) << domain;
+  }
   join = Join("Site2");
   join.transport_key = TransportOf("Site1");
   SignJoin(join, TestKey("Site2"));
   EXPECT_EQ(Refusal(join), ErrorCode::kConflict);
+}
+
+// Whoever approves it signs what is pending.
+TEST_F(BrokerDoorTest, Domains_ArePendingInLowerCase) {
+  Invite();
+  JoinRequest join = Join("Site2");
+  join.domains = {"Mail.Site2.EXAMPLE"};
+  SignJoin(join, TestKey("Site2"));
+  EXPECT_EQ(Knock(join).state, State::kPending);
+  EXPECT_THAT(Stats().pending.at(0).domains, ElementsAre("mail.site2.example"));
 }
 
 // ---- the roster ----
