@@ -129,8 +129,7 @@ void Broker::State::TellBegun(BrokerStep& step, const LogState& before, BrokerSt
 Result<> Broker::State::TakeFetch(BrokerStep& step, BrokerSession& session, const Fetch& fetch) {
   const BrokerStream* stream = StreamOf(fetch.stream);
   const bool own = stream != nullptr && stream->producer == session.site;
-  if (stream != nullptr && !own)
-    CountRefused(step, session, "FETCH", fetch.stream, "of a stream that is not its own");
+  if (!own) CountRefused(step, session, "FETCH", fetch.stream, "of a stream that is not its own");
   if (own && !HasRoom(session)) {
     session.fetches[stream->log.number] = fetch;
     held_up.insert(session.id);
