@@ -42,12 +42,6 @@ Result<bool> TakeNonce(storage::Transaction& transaction, const AdminRequest& re
   return true;
 }
 
-// Says what was read, which stays true: neither its age nor a repeat matters, and a site whose
-// clock is wrong can say it too.
-bool IsStatement(const AdminRequest& request) {
-  return request.words.size() == 5 && request.words[0] == "position";
-}
-
 }  // namespace
 
 Result<> Link::State::Ask(const std::string& target, std::vector<std::string> words) {

@@ -166,8 +166,8 @@ Result<bool> BrokerSession::Receive(Clock::time_point now) {
   return true;
 }
 
-// A greeting that is not answered, a session that ended while the connection stands, a broker that
-// says nothing any more.
+// A session that ended while the connection stands is greeted anew; a broker that says nothing, or
+// does not answer a greeting, is looked for on another connection.
 Result<> BrokerSession::LookAtSilence(Clock::time_point now) {
   if (!connected_) return {};
   const bool open = link_.phase() == LinkPhase::kOpen;
@@ -180,8 +180,10 @@ Result<> BrokerSession::LookAtSilence(Clock::time_point now) {
   if (open && !silent) return {};
   if (!open && !IsDue(greet_at_, now)) return {};
   if (silent) tell_({"silent", "", "the broker says nothing any more", ErrorCode::kUnreachable});
+  // A connection that stands and carries nothing may do so for ever: another one is opened.
+  refused_ = silent || link_.phase() == LinkPhase::kGreeting;
   link_.Lost();
-  return Greet(now);
+  return refused_ ? Result<>() : Greet(now);
 }
 
 Result<> BrokerSession::SendResult(Result<std::vector<Message>> messages) {

@@ -1,6 +1,7 @@
 // What passes through: ranges between a producer and a reader, requests between agents.
 #include "broker/core/broker_state.h"
 #include "proto/base/text.h"
+#include "proto/trust/signed_request.h"
 
 namespace dirsync {
 
@@ -113,7 +114,7 @@ Result<> Broker::State::TakeAdmin(BrokerStep& step, BrokerSession& session,
     refuse(ErrorCode::kUnreachable, Printable(message.target) + " is not connected");
     return {};
   }
-  if (message.expires < step.now) {
+  if (message.expires < step.now && !IsStatement(message)) {
     refuse(ErrorCode::kExpired, "the request is too old");
     return {};
   }

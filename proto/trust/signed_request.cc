@@ -65,6 +65,10 @@ Result<RosterEntry> CheckRequest(const storage::ReadView& view, const AdminReque
   return std::move(*signer);
 }
 
+bool IsStatement(const AdminRequest& request) {
+  return request.words.size() == 5 && request.words[0] == "position";
+}
+
 Result<> CheckAge(const AdminRequest& request, Instant now) {
   if (request.expires < now)
     return Refuse(request, ErrorCode::kExpired,

@@ -20,6 +20,9 @@ void SignRequest(AdminRequest& request, const SigningKey& key);
 // kNotPermitted (nobody's, not active, another target), kBadSignature.
 Result<RosterEntry> CheckRequest(const storage::ReadView& view, const AdminRequest& request,
                                  std::string_view site);
+// Whether it says what was read ("position"), which stays true: neither its age nor a repeat
+// matters, and a site whose clock is wrong can say it too.
+bool IsStatement(const AdminRequest& request);
 // Not expired, and not good for longer than limits::kRequestSeconds. For requests that order
 // something: whether one was taken before is for the caller, who keeps the nonces. Errors:
 // kExpired.

@@ -238,6 +238,9 @@ TEST_F(BrokerRightsTest, Request_TargetOfflineOrTooOld) {
   Say("Site2", old);
   EXPECT_EQ(Last<AdminReply>("Site2")->code, ErrorCode::kExpired);
   EXPECT_FALSE(Last<AdminRequest>("Site1"));
+  old.words = {"position", "stream", "epoch", "sequence", "digest"};
+  Say("Site2", old);
+  EXPECT_TRUE(Last<AdminRequest>("Site1")) << "what was read stays true";
 }
 
 TEST_F(BrokerRightsTest, CheckOfARosterEntry_AnswersAsTakingIt_AndChangesNothing) {
