@@ -119,8 +119,7 @@ Result<> ForeignImport::CountRecords() {
 Result<> ForeignImport::Reject(std::uint64_t line, const std::string& reason,
                                const std::string& text) {
   ++run_.report.bad_records;
-  if (run_.request.plan)
-    run_.request.plan({"reject", path_ + " line " + std::to_string(line), reason});
+  if (run_.input.plan) run_.input.plan({"reject", path_ + " line " + std::to_string(line), reason});
   return run_.request.dry_run ? Result<>() : errors_.Add(line, reason, text);
 }
 

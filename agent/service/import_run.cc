@@ -77,18 +77,6 @@ Result<> CheckSettings(const RunRequest& request) {
               "dirsync instance set " + Printable(request.settings.name) + " …");
 }
 
-Result<ReaderState> LoadState(Store& store, const RunRequest& request) {
-  auto load = [&](storage::Transaction& t) -> Result<ReaderState> {
-    DIRSYNC_TRY(number, NumberOf(t, "import/" + FoldName(request.settings.name)));
-    DIRSYNC_TRY(state, LoadReader(t, number));
-    if (state) return std::move(*state);
-    ReaderState fresh;
-    fresh.number = number;
-    return fresh;
-  };
-  return request.dry_run ? store.Read(load) : store.Write(load);
-}
-
 Result<> ImportOne(ImportRun& run, Candidate& file) {
   if (file.error) return std::unexpected(*file.error);
   if (file.nature == FileNature::kOurs) return ImportSyncFile(run, file.path, *file.source);
@@ -102,34 +90,51 @@ Result<> ImportOne(ImportRun& run, Candidate& file) {
 
 }  // namespace
 
-ImportRun::ImportRun(Store& store_in, const RunRequest& request_in, ReaderState state_in)
+ImportRun::ImportRun(Store& store_in, const RunRequest& request_in)
     : store(store_in),
       request(request_in),
-      state(std::move(state_in)),
-      input{store_in.profile(), request_in.settings, store_in.world().Now(), request_in.plan},
+      input{store_in.profile(), request_in.settings, store_in.world().Now()},
       steps_(store_in),
-      committed_(state) {
+      dry_(steps_.view()) {
   report.instance = request.settings.name;
   report.direction = Direction::kImport;
   report.time = input.now;
+  if (request.plan) input.plan = [this](const PlanLine& line) { lines_.push_back(line); };
+}
+
+Result<> ImportRun::Load() {
+  auto load = [&](storage::Transaction& t) -> Result<> {
+    DIRSYNC_TRY(number, NumberOf(t, "import/" + FoldName(request.settings.name)));
+    DIRSYNC_TRY(stored, LoadReader(t, number));
+    if (stored) state = std::move(*stored);
+    state.number = number;
+    committed_ = state;
+    return {};
+  };
+  return request.dry_run ? load(dry_) : store.Write(load);
+}
+
+const storage::ReadView& ImportRun::accepted() const {
+  return request.dry_run ? dry_ : steps_.view();
 }
 
 storage::Transaction& ImportRun::Begin() {
-  if (!current_) current_ = std::make_unique<storage::Transaction>(steps_.view());
+  if (!current_) current_ = std::make_unique<storage::Transaction>(accepted());
   return *current_;
 }
 
 Result<> ImportRun::Commit() {
   storage::Transaction& transaction = Begin();
-  committed_ = state;
-  if (request.dry_run) {
-    // Later changes of a small file must see the earlier ones; a bulk one must not fill memory.
-    if (transaction.bytes() > limits::kRunBytes) transaction.Rollback();
-    return {};
-  }
   StoreReader(transaction, state);
-  DIRSYNC_CHECK(steps_.Commit(transaction));
-  current_.reset();
+  if (request.dry_run) {
+    dry_.Absorb(transaction);
+    if (too_large())
+      return Fail(ErrorCode::kTooLarge, "dry run of an import: too much to hold in memory",
+                  "run it in a copy: dirsync backup DIR, then dirsync --store COPY restore DIR");
+  } else {
+    DIRSYNC_CHECK(steps_.Commit(transaction));
+  }
+  EndStep();
   return {};
 }
 
@@ -140,24 +145,43 @@ Result<bool> ImportRun::CommitStep() {
     DIRSYNC_CHECK(Commit());
     return true;
   }
-  committed_ = state;
   StoreReader(transaction, state);
   DIRSYNC_CHECK(steps_.CommitStep(transaction));
-  current_.reset();
+  EndStep();
   return true;
 }
 
+Result<> ImportRun::CommitState() {
+  DropStep();
+  return Commit();
+}
+
 void ImportRun::Abort() {
-  if (!request.dry_run) current_.reset();
+  DropStep();
   state = committed_;
+  report.counts = committed_counts_;
+}
+
+bool ImportRun::too_large() const { return dry_.bytes() > limits::kDryRunBytes; }
+
+void ImportRun::DropStep() {
+  current_.reset();
+  lines_.clear();
+}
+
+void ImportRun::EndStep() {
+  for (const PlanLine& line : lines_) request.plan(line);
+  DropStep();
+  committed_ = state;
+  committed_counts_ = report.counts;
 }
 
 Result<RunReport> RunImport(Store& store, const RunRequest& request) {
   DIRSYNC_CHECK(CheckSettings(request));
-  DIRSYNC_TRY(state, LoadState(store, request));
+  ImportRun run(store, request);
+  DIRSYNC_CHECK(run.Load());
   DIRSYNC_TRY(files, FindFiles(store.world(), request.settings.import_file, request.alone));
   std::stable_sort(files.begin(), files.end(), ReadBefore);
-  ImportRun run(store, request, std::move(state));
   bool anything = false;
   for (Candidate& file : files) {
     auto done = ImportOne(run, file);
@@ -168,6 +192,7 @@ Result<RunReport> RunImport(Store& store, const RunRequest& request) {
       continue;
     }
     run.Abort();
+    if (run.too_large()) return std::unexpected(std::move(done).error());
     // Which of several files it was.
     if (!done.error().message.contains(file.path))
       done.error().message = "reading " + Printable(file.path) + ": " + done.error().message;

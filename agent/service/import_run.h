@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agent/core/reader_state.h"
 #include "agent/service/bulk_steps.h"
@@ -19,22 +20,39 @@ class ImportRun {
   RunReport report;
   ApplyInput input;
   MailDomains domains;  // what `input` points to, for what a site signed
-  // The transaction to write into now, and what ends a step of it: a commit of rows and state, or
-  // with dry_run nothing (bulk steps roll back, so that memory stays bounded).
+  // The state of the instance, or a new one: to be called first.
+  Result<> Load();
+
+  // What reads rest on: the store, with dry_run under all that was committed of this run so far.
+  const storage::ReadView& accepted() const;
+  // The transaction to write into now, over what is accepted, and what ends a step of it: a commit
+  // of rows and state. With dry_run it goes into memory: kTooLarge once that is too_large(). The
+  // plan's lines of a step are told when it is committed.
   storage::Transaction& Begin();
   Result<> Commit();
   // Likewise, when there is enough for a bulk step, and without waiting until it is durable: the
   // next Commit makes it so. Whether it was.
   Result<bool> CommitStep();
-  // Drops what was written since the last Commit, of rows and of state.
+  // Commits the state, and drops the rows that were written since the last Commit.
+  Result<> CommitState();
+  // Drops what was written since the last Commit, of rows, of state, of the report's counts.
   void Abort();
+  // With dry_run: more would be written than memory holds (limits::kDryRunBytes). What the run does
+  // is not known then.
+  bool too_large() const;
 
-  ImportRun(Store& store_in, const RunRequest& request_in, ReaderState state_in);
+  ImportRun(Store& store_in, const RunRequest& request_in);
 
  private:
+  void DropStep();
+  void EndStep();
+
   BulkSteps steps_;
+  storage::Transaction dry_;  // with dry_run: what was committed
   std::unique_ptr<storage::Transaction> current_;
+  std::vector<PlanLine> lines_;  // of the current step
   ReaderState committed_;
+  ApplyCounts committed_counts_;
 };
 
 // One of our files at `path`, opened: verified, judged, applied. Errors as RunImport;

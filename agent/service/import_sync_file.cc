@@ -112,7 +112,7 @@ Result<> SyncFileImport::Verify() {
   ReaderState scratch = run_.state;
   ApplyInput quiet = run_.input;
   quiet.plan = {};
-  storage::Transaction transaction(run_.store.storage());
+  storage::Transaction transaction(run_.accepted());
   FullApply probe(quiet, file_.header.as_of, file_.header.terms, scratch);
   probe.Begin(transaction);
   ApplyCounts none;
@@ -151,7 +151,7 @@ Result<> SyncFileImport::Bind() {
                     "run it again when the fingerprint is right");
   }
   if (header.kind == FileKind::kAdhoc) return {};
-  DIRSYNC_TRY(other, FindImport(run_.store.storage(), header.stream));
+  DIRSYNC_TRY(other, FindImport(run_.accepted(), header.stream));
   if (other)
     return Refuse(ErrorCode::kWrongStream,
                   "it is of stream " + header.stream.ToString() + ", which " + Printable(*other) +
@@ -239,10 +239,7 @@ Result<> SyncFileImport::ApplyOneBatch(SyncFileRecords& records, SyncFileRecords
   auto counts = ApplyBatch(run_.Begin(), run_.input, batch, info.digest, run_.state);
   if (!counts) {
     // A suspect run stops here; that it waits for a person is kept.
-    if (counts.error().code == ErrorCode::kSuspect) {
-      run_.Begin().Rollback();
-      DIRSYNC_CHECK(run_.Commit());
-    }
+    if (counts.error().code == ErrorCode::kSuspect) DIRSYNC_CHECK(run_.CommitState());
     return std::unexpected(counts.error());
   }
   run_.report.counts.Add(*counts);
@@ -279,7 +276,7 @@ Result<> SyncFileImport::JudgeFull(bool* rollback) {
     return {};
   }
   if (as_of.epoch == state.cursor.epoch && as_of.sequence > state.cursor.sequence) return {};
-  DIRSYNC_TRY(follows, Judge(run_.store.storage(), state, as_of, {}, std::nullopt));
+  DIRSYNC_TRY(follows, Judge(run_.accepted(), state, as_of, {}, std::nullopt));
   if (follows != Follows::kRepeat) return Fork("its position " + std::to_string(as_of.sequence));
   if (as_of.sequence < state.cursor.sequence)
     return Refuse(ErrorCode::kAlreadyApplied, "a full copy of before what was read last");
@@ -329,7 +326,7 @@ Result<> SyncFileImport::ApplyFull() {
   bool rollback = false;
   DIRSYNC_CHECK(JudgeFull(&rollback));
   run_.report.full = true;
-  DIRSYNC_TRY(due, IsCopyDue(run_.store.storage(), run_.state));
+  DIRSYNC_TRY(due, IsCopyDue(run_.accepted(), run_.state));
   if (due) rate_ = RateRule::kFree;
   FullApply apply(run_.input, file_.header.as_of, file_.header.terms, run_.state);
   if (unchanged_) {

@@ -85,6 +85,7 @@ Result<Plan> MakePlan(Store& store, const RunRequest& request, Direction directi
   // Not the epoch's id: that of a stream that never ran is drawn by the run itself.
   digest.Update("\n" + std::to_string(report->epoch.counter) + " " +
                 std::to_string(report->sequence) + " " + std::to_string(report->counts.unchanged));
+  if (report->problem) digest.Update("\n" + std::string(InfoOf(report->problem->code).text));
   plan.report = std::move(*report);
   plan.id = digest.Finish().hex().substr(0, 16);
   DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {

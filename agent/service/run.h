@@ -66,8 +66,8 @@ Result<RunReport> RunExport(Store& store, const RunRequest& request);
 // Import (R7, R11, R13): F and F.* in the order of their headers; each is verified whole before
 // anything of it is applied. Takes acks and wants that ride in the files. Errors: those of
 // VerifySyncFile, kGap, kFork, kWrongStream, kOldEpoch, kEpochChanged, kSuspect, kOverLimit,
-// kUnsigned, kKeyChanged, kOwnStream, kNotFound (no file). kAlreadyApplied is no error but
-// nothing_to_do.
+// kUnsigned, kKeyChanged, kOwnStream, kNotFound (no file); kTooLarge for a dry run that would write
+// more than limits::kDryRunBytes. kAlreadyApplied is no error but nothing_to_do.
 Result<RunReport> RunImport(Store& store, const RunRequest& request);
 
 // A plan: the printable effects of a run, and an id that changes when any of them would.
