@@ -2,11 +2,50 @@
 
 #include <filesystem>
 
+#include "agent/file/whole_file.h"
 #include "cli/json.h"
 #include "proto/base/json_text.h"
 #include "proto/base/text.h"
 
 namespace dirsync::cli {
+namespace {
+
+// While one lives, signals are only noted.
+class SignalsHeld {
+ public:
+  explicit SignalsHeld(const Console& console) : hold_(console.hold_signals) {
+    if (hold_) hold_(true);
+  }
+  ~SignalsHeld() {
+    if (hold_) hold_(false);
+  }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+ private:
+  const std::function<void(bool)>& hold_;
+};
+
+// Takes nothing more once the command was interrupted.
+class StoppedOutput : public FileOutput {
+ public:
+  StoppedOutput(FileOutput& file, const Context& context) : file_(file), context_(context) {}
+  Result<> Append(std::string_view bytes) override {
+    DIRSYNC_CHECK(Check());
+    return file_.Append(bytes);
+  }
+  Result<> Sync() override { return file_.Sync(); }
+  Result<> Check() const {
+    if (!context_.interrupted()) return {};
+    return Fail(ErrorCode::kInterrupted, "interrupted");
+  }
+
+ private:
+  FileOutput& file_;
+  const Context& context_;
+};
+
+}  // namespace
 
 Context::Context(World& world, Console& console, GlobalOptions options)
     : world_(world), console_(console), options_(std::move(options)) {}
@@ -64,6 +103,16 @@ Result<BrokerAdmin*> Context::OpenBroker() {
 Result<> Context::CheckInterrupted() const {
   if (!interrupted()) return {};
   return Fail(ErrorCode::kInterrupted, "interrupted");
+}
+
+Result<> Context::WriteFile(const std::string& path,
+                            const std::function<Result<>(FileOutput& file)>& write) {
+  const SignalsHeld held(console_);
+  return WriteWholeFile(world_.files(), path, [&](FileOutput& file) -> Result<> {
+    StoppedOutput stopped(file, *this);
+    DIRSYNC_CHECK(write(stopped));
+    return stopped.Check();
+  });
 }
 
 bool Context::can_ask() const {

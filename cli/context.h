@@ -43,6 +43,9 @@ struct Console {
   std::function<void(bool on)> go_on_while_asked = {};
   // Whether Ctrl-C was pressed, or nobody is there any more. Empty: the process ends then.
   std::function<bool()> interrupted = {};
+  // true: from here on Ctrl-C and SIGTERM do not end the process, and `interrupted` says that one
+  // came; false: they end it again. Empty: they never do.
+  std::function<void(bool)> hold_signals = {};
   // Has the command run by the process that has the store in `folder` open, and returns its exit
   // status; nullopt: no such process. Empty: commands run here.
   std::function<Result<std::optional<int>>(const std::string& folder)> forward = {};
@@ -94,6 +97,11 @@ class Context {
   bool interrupted() const { return console_.interrupted && console_.interrupted(); }
   // For what reads for long, every now and then. Error: kInterrupted.
   Result<> CheckInterrupted() const;
+
+  // WriteWholeFile, which Ctrl-C and SIGTERM stop between two pieces, as an error does. Errors:
+  // its, and kInterrupted.
+  Result<> WriteFile(const std::string& path,
+                     const std::function<Result<>(FileOutput& file)>& write);
 
   // Whether a question can be answered: terminal on both sides, no --yes, no --json.
   bool can_ask() const;

@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "agent/file/whole_file.h"
 #include "cli/instance_options.h"
 #include "cli/instance_view.h"
 #include "cli/old_spelling.h"
@@ -56,8 +55,8 @@ Result<std::string> ReadKeyFile(Context& context, const std::string& path) {
 }
 
 Result<> WriteKeyFile(Context& context, const std::string& path, const OldFlags& flags) {
-  return WriteWholeFile(context.world().files(), path,
-                        [&](FileOutput& file) { return file.Append(FormatKeyFile(flags)); });
+  return context.WriteFile(path,
+                           [&](FileOutput& file) { return file.Append(FormatKeyFile(flags)); });
 }
 
 // Flags of a /KEY file stand below those of the command line.

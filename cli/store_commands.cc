@@ -1,7 +1,6 @@
 // init, load, dump, backup, restore: the store as a whole.
 #include <filesystem>
 
-#include "agent/file/whole_file.h"
 #include "agent/service/bulk.h"
 #include "cli/command.h"
 #include "cli/json.h"
@@ -164,14 +163,10 @@ Result<int> Dump(Context& context, const Arguments& arguments) {
   }
   const std::string path = context.WholePath(arguments.words().front());
   std::size_t count = 0;
-  DIRSYNC_CHECK(WriteWholeFile(context.world().files(), path, [&](FileOutput& file) -> Result<> {
-    DIRSYNC_TRY(written, DumpLdif(
-                             *store,
-                             [&](std::string_view text) -> Result<> {
-                               DIRSYNC_CHECK(context.CheckInterrupted());
-                               return file.Append(text);
-                             },
-                             imported));
+  DIRSYNC_CHECK(context.WriteFile(path, [&](FileOutput& file) -> Result<> {
+    DIRSYNC_TRY(
+        written,
+        DumpLdif(*store, [&](std::string_view text) { return file.Append(text); }, imported));
     count = written;
     context.world().Effect("dumped");
     return {};

@@ -27,8 +27,8 @@ constexpr int kWatchMs = 2000;
 bool g_json = false;
 bool g_bar = false;
 bool g_only_reads = false;                // the command has nothing to go on with
-std::atomic<bool> g_forwarded = false;    // the command runs in another process
-std::atomic<bool> g_interrupted = false;  // which has been asked to stop it
+std::atomic<bool> g_held = false;         // whoever runs the command looks whether
+std::atomic<bool> g_interrupted = false;  // it has been asked to stop
 
 void Interrupted(int) {
   constexpr std::string_view kText =
@@ -42,7 +42,7 @@ void Interrupted(int) {
       "{\"code\":\"INTERRUPTED\",\"message\":\"interrupted\","
       "\"hint\":\"run it again: nothing was changed\"}\n";
   constexpr std::string_view kErase = "\r\x1b[K";
-  if (g_forwarded && !g_interrupted.exchange(true)) return;
+  if (g_held && !g_interrupted.exchange(true)) return;
   if (g_bar) static_cast<void>(!write(STDERR_FILENO, kErase.data(), kErase.size()));
   const std::string_view text =
       g_only_reads ? (g_json ? kReadingJson : kReadingText) : (g_json ? kJson : kText);
@@ -58,10 +58,10 @@ class InterruptsBlocked {
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
     pthread_sigmask(SIG_BLOCK, &blocked, &before_);
-    g_forwarded = true;
+    g_held = true;
   }
   ~InterruptsBlocked() {
-    g_forwarded = false;
+    g_held = false;
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   InterruptsBlocked(const InterruptsBlocked&) = delete;
@@ -70,6 +70,12 @@ class InterruptsBlocked {
  private:
   sigset_t before_{};
 };
+
+// For a command that has something to take away before it ends. Asked a second time, it ends.
+void HoldSignals(bool held) {
+  g_held = held;
+  std::signal(SIGTERM, held ? Interrupted : SIG_DFL);
+}
 
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
@@ -129,6 +135,8 @@ int RunAtTerminal(const std::vector<std::string>& words) {
       .width = TerminalWidth(),
       .store = Environment("DIRSYNC_STORE"),
       .folder = std::filesystem::current_path(no_folder).string(),
+      .interrupted = [] { return g_interrupted.load(); },
+      .hold_signals = HoldSignals,
   };
   console.forward = [&](const std::string& folder) { return Forward(console, words, folder); };
   for (const std::string& word : words) g_json = g_json || word == "--json";

@@ -25,6 +25,7 @@ start() {
   until_true "the agent serves" [ -S store/control.sock ]
 }
 served() { [ "$(grep -c "\"text\":\"serving " agent.log)" -ge "$1" ]; }
+begun_or_over() { [ -e "$2" ] || [ ! -e "/proc/$1/exe" ]; }
 connected() { ls -l "/proc/$1/fd" 2>/dev/null | grep -q socket:; }
 
 "$dirsync" init --organization Testorg --site Site1 --server Server1 >/dev/null 2>&1
@@ -48,6 +49,21 @@ kill -9 "$client"; wait "$client" 2>/dev/null || true
 expect 0 "skipped" "$dirsync" load many.ldif
 [ "$("$dirsync" list | grep -c '^P[0-9]* ')" = 100000 ] || wrong "people are missing"
 echo "Ctrl-C and a client that died stopped the load between two commits; it went on"
+
+expect 0 "dumped" "$dirsync" dump whole.ldif
+for ((i = 0; i < 20; ++i)); do  # one may be done before it is met
+  echo old >dumped.ldif
+  "$dirsync" dump dumped.ldif >dump.out 2>dump.err & client=$!
+  until_true "the dump begins" begun_or_over "$client" dumped.ldif.tmp
+  kill -INT "$client" 2>/dev/null || true
+  status=0; wait "$client" || status=$?
+  case $status in 0 | 130) ;; *) wrong "dump ended with $status: $(cat dump.out dump.err)" ;; esac
+  [ ! -e dumped.ldif.tmp ] || wrong "dump after Ctrl-C left dumped.ldif.tmp"
+  [ "$(head -c 4 dumped.ldif)" != old ] || break
+  cmp -s dumped.ldif whole.ldif || wrong "dump after Ctrl-C left half a file"
+done
+[ "$status:$(head -c 4 dumped.ldif)" = 130:old ] || wrong "none of $i dumps was stopped"
+echo "Ctrl-C stopped a dump, and what it had written is gone"
 
 mkdir other
 "$dirsync" --store other/store init --organization Testorg --site Site2 --server Server2 >/dev/null 2>&1

@@ -254,6 +254,30 @@ interrupted() {
   done
   wrong "$name: was done before each of $i Ctrl-C"
 }
+# interrupted_dump SIGNAL: it comes while the file is being written, which is as it was afterwards.
+interrupted_dump() {
+  local i pid
+  for ((i = 0; i < 40; i++)); do
+    echo old >dumped.ldif
+    "$dirsync" dump dumped.ldif --store big >out 2>err </dev/null &
+    pid=$!
+    until begun_or_over "$pid" dumped.ldif.tmp; do :; done
+    kill -STOP "$pid" 2>/dev/null || :
+    [ ! -e dumped.ldif.tmp ] || kill "-$1" "$pid"
+    kill -CONT "$pid" 2>/dev/null || :
+    status=0
+    wait "$pid" || status=$?
+    was "0|130" "dump after SIG$1"
+    [ ! -e dumped.ldif.tmp ] || wrong "dump after SIG$1 left dumped.ldif.tmp"
+    if [ "$status" = 130 ]; then
+      grep -q INTERRUPTED err || wrong "dump after SIG$1 said: $(cat err)"
+      [ "$(cat dumped.ldif)" = old ] || wrong "dump after SIG$1 replaced the file"
+      return 0
+    fi
+    cmp -s dumped.ldif whole.ldif || wrong "dump that was not stopped is not whole"
+  done
+  wrong "dump: was done before each of $i SIG$1"
+}
 must() { "$dirsync" "$@" >out 2>err </dev/null || wrong "$* ended with $?: $(cat out err)"; }
 interrupt_commands() {
   awk 'BEGIN { for (i = 0; i < 40000; ++i)
@@ -267,8 +291,9 @@ interrupt_commands() {
   must run OUT --full --store big
   interrupted "file verify" BIG : file verify BIG
   interrupted plan big/db/LOCK : plan OUT --full --store big
-  interrupted dump many2.ldif.tmp 'rm -f many2.ldif' dump many2.ldif --store big
-  must dump many2.ldif --store big
+  must dump whole.ldif --store big
+  interrupted_dump INT
+  interrupted_dump TERM
   interrupted backup big/db/LOCK 'rm -rf bigger' backup bigger --store big
   must backup bigger --store big
   interrupted restore big2.part 'rm -rf big2' restore bigger --store big2
