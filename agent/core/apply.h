@@ -66,7 +66,7 @@ Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInp
 // A full copy, range by range; each range stands at a position of its own, none before the first
 // one's. Begin once (or after a restart with state.full set: it goes on),
 // Take in range order any number of entries, then End; the caller commits transaction and state
-// whenever it likes between calls (each such commit is one range), giving a fresh transaction.
+// whenever it likes between calls, giving a fresh transaction.
 class FullApply {
  public:
   // REQUIRES: `as_of` is not behind the cursor in the same epoch; state.stream is set. Verifies
@@ -82,9 +82,10 @@ class FullApply {
   // Whether containers are still being listed: they must all be as of one position.
   bool containers() const;
   // Entries at or before state.full's progress are passed over (a restart repeats the file).
+  // False: limits::kBulkRows rows that were not listed are marked: commit, and take it again.
   // Errors: kBadRecord (out of order, a container whose parent was not listed), kOwnStream, storage
   // errors.
-  Result<> Take(const Change& whole);
+  Result<bool> Take(const Change& whole);
   // After the last: rows not listed and not newer are deleted through the gate, at most
   // limits::kBulkRows a call (false: commit and call again); then the cursor moves to as_of.
   // Batches behind it change only rows that are not newer.

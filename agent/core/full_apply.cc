@@ -29,14 +29,14 @@ struct FullApply::State {
 
   Result<> Open();
   Result<MirrorPlace> Place(const Change& whole);
-  Result<bool> FindRow(const MirrorPlace& place);
+  Result<std::optional<bool>> FindRow(const MirrorPlace& place);
   Result<> TakeRow(const Change& whole);
   Result<bool> TakeUnchanged(const Change& whole);
   Result<> TakeMoved(const Change& whole, Rank old_rank);
   Result<> TakeUnknown(const Change& whole);
   bool KeepNewer();
   Result<bool> MarkRow();
-  Result<bool> MarkRest();
+  Result<bool> MarkBefore(std::string_view key);
   Result<> Finish();
 
   const ApplyInput input;
@@ -47,7 +47,8 @@ struct FullApply::State {
   ApplyCounts counts;
 
   storage::Transaction* transaction = nullptr;
-  std::optional<ApplyContext> context;      // of the transaction
+  std::size_t marked = 0;                   // rows written by MarkRow in the transaction
+  std::optional<ApplyContext> context;      // of it
   std::unique_ptr<storage::Cursor> cursor;  // at the first row not yet met
   MirrorPlace done;                         // progress of an earlier pass: passed over up to here
   MirrorPlace last;                         // taken in this pass
@@ -129,14 +130,28 @@ Result<bool> FullApply::State::MarkRow() {
   return true;
 }
 
-// Moves the cursor to `place`, marking what it passes. Whether the mirror has the row.
-Result<bool> FullApply::State::FindRow(const MirrorPlace& place) {
-  const std::string key = MirrorKey(reader.number, place.rank, place.id);
-  while (cursor->Valid() && cursor->Key() < key) {
-    DIRSYNC_CHECK(MarkRow());
+// Marks what is not listed before `key`; empty: to the end. False: enough was written for one
+// commit, and the progress says up to where.
+Result<bool> FullApply::State::MarkBefore(std::string_view key) {
+  while (cursor->Valid() && (key.empty() || cursor->Key() < key)) {
+    if (marked >= limits::kBulkRows) return false;
+    DIRSYNC_TRY(place, PlaceOf(cursor->Key()));
+    DIRSYNC_TRY(written, MarkRow());
+    if (written) ++marked;
+    reader.full->rank = place.rank;
+    reader.full->after = place.id;
     cursor->Next();
   }
   DIRSYNC_CHECK(cursor->status());
+  return true;
+}
+
+// Moves the cursor to `place`, marking what it passes. Whether the mirror has the row; nullopt:
+// commit first.
+Result<std::optional<bool>> FullApply::State::FindRow(const MirrorPlace& place) {
+  const std::string key = MirrorKey(reader.number, place.rank, place.id);
+  DIRSYNC_TRY(passed, MarkBefore(key));
+  if (!passed) return std::nullopt;
   if (!cursor->Valid() || cursor->Key() != key) return false;
   DIRSYNC_CHECK(DecodeMirrorInto(cursor->Value(), slot.row));
   cursor->Next();
@@ -210,22 +225,6 @@ Result<> FullApply::State::TakeUnknown(const Change& whole) {
   return KeepUnknown(*context, whole);
 }
 
-// Everything behind the last entry was not listed. False: enough was written for one commit.
-Result<bool> FullApply::State::MarkRest() {
-  std::size_t written = 0;
-  while (cursor->Valid()) {
-    if (written >= limits::kBulkRows) return false;
-    DIRSYNC_TRY(place, PlaceOf(cursor->Key()));
-    DIRSYNC_TRY(marked, MarkRow());
-    if (marked) ++written;
-    reader.full->rank = place.rank;
-    reader.full->after = place.id;
-    cursor->Next();
-  }
-  DIRSYNC_CHECK(cursor->status());
-  return true;
-}
-
 Result<> FullApply::State::Finish() {
   DIRSYNC_CHECK(RetryWaiting(*context));
   DIRSYNC_CHECK(DropAnswered(*transaction, reader.number, {as_of.epoch.counter, as_of.sequence}));
@@ -261,6 +260,7 @@ FullApply::FullApply(const ApplyInput& input, const Position& as_of, const Strea
 FullApply::~FullApply() = default;
 
 void FullApply::Begin(storage::Transaction& transaction) {
+  state_->marked = 0;
   state_->cursor.reset();
   state_->context.reset();
   state_->transaction = &transaction;
@@ -277,20 +277,25 @@ bool FullApply::containers() const {
   return !state_->reader.full->ending && state_->reader.full->rank != kRecipientRank;
 }
 
-Result<> FullApply::Take(const Change& whole) {
+Result<bool> FullApply::Take(const Change& whole) {
   State& state = *state_;
   DIRSYNC_CHECK(state.Open());
+  const MirrorPlace before = state.last;
   DIRSYNC_TRY(place, state.Place(whole));
   FullJob& job = *state.reader.full;
-  if (job.ending || place <= state.done) return {};
+  if (job.ending || place <= state.done) return true;
   DIRSYNC_TRY(exists, state.FindRow(place));
+  if (!exists) {
+    state.last = before;
+    return false;
+  }
   state.slot.rank = place.rank;
   state.slot.id = place.id;
-  state.slot.exists = exists;
+  state.slot.exists = *exists;
   DIRSYNC_CHECK(whole.unknown_kind == 0 ? state.TakeRow(whole) : state.TakeUnknown(whole));
   job.rank = place.rank;
   job.after = place.id;
-  return {};
+  return true;
 }
 
 Result<bool> FullApply::End(bool after_rollback) {
@@ -298,7 +303,7 @@ Result<bool> FullApply::End(bool after_rollback) {
   DIRSYNC_CHECK(state.Open());
   FullJob& job = *state.reader.full;
   if (!job.ending) {
-    DIRSYNC_TRY(marked, state.MarkRest());
+    DIRSYNC_TRY(marked, state.MarkBefore({}));
     if (!marked) return false;
     DIRSYNC_CHECK(JudgeAbsent(*state.context));
     job.ending = true;

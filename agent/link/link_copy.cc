@@ -173,7 +173,7 @@ Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
   return TakeEntries(link, range);
 }
 
-// The whole range into the open step, or nothing of it.
+// The whole range into the open step, or nothing of it; but what was not listed may fill several.
 Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
   CopyJob& copy = *link.copy;
   DIRSYNC_TRY(step, StepFor(link));
@@ -188,6 +188,16 @@ Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
   PolicyMeter meter(copy.reader, copy.apply->counts());
   for (const Change& change : range.changes) {
     auto taken = copy.apply->Take(change);
+    while (taken && !*taken) {
+      DIRSYNC_TRY(fits, JudgeStep(link, meter));
+      if (!fits) return {};
+      DIRSYNC_CHECK(SettleCopies());
+      DIRSYNC_TRY(next, StepFor(link));
+      step = next;
+      copy.step = next;
+      copy.apply->Begin(*next);
+      taken = copy.apply->Take(change);
+    }
     if (taken) continue;
     steps->Drop();  // with half a range in it
     if (IsStorageError(taken.error().code)) return std::unexpected(taken.error());
@@ -195,23 +205,31 @@ Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
     DropCopy(link, kPause);
     return {};
   }
-  const RateRule rate = link.copy_by_person ? RateRule::kFree : RateRule::kCounted;
-  const auto judged = meter.Judge(*step, copy.reader, copy.apply->counts(), Now(), rate);
-  if (!judged) steps->Drop();
-  if (!judged && judged.error().code == ErrorCode::kOverLimit) {
-    StallOver(link, copy.reader.cursor, judged.error());
-    DropCopy(link, link.ask_at - Now());
-    return {};
-  }
-  if (!judged) return std::unexpected(judged.error());
-  if (!judged->empty()) Tell("nearly-full", link.settings.name, *judged, ErrorCode::kOverLimit);
+  DIRSYNC_TRY(fits, JudgeStep(link, meter));
+  if (!fits) return {};
   copy.done += range.changes.size();
-  StoreReader(*step, copy.reader);
   if (range.range.end) return EndCopy(link, range);
   if (!shares || BulkSteps::IsFull(*step)) DIRSYNC_CHECK(SettleCopies());
   AnswerAskers(link, false, ErrorCode::kAlreadyApplied,
                std::to_string(copy.done) + " of " + std::to_string(copy.total) + " entries");
   return {};
+}
+
+// What is in the step, before its commit. False: over a limit of its site, the copy waits.
+Result<bool> Link::State::JudgeStep(ImportLink& link, PolicyMeter& meter) {
+  CopyJob& copy = *link.copy;
+  const RateRule rate = link.copy_by_person ? RateRule::kFree : RateRule::kCounted;
+  const auto judged = meter.Judge(*copy.step, copy.reader, copy.apply->counts(), Now(), rate);
+  if (!judged) steps->Drop();
+  if (!judged && judged.error().code == ErrorCode::kOverLimit) {
+    StallOver(link, copy.reader.cursor, judged.error());
+    DropCopy(link, link.ask_at - Now());
+    return false;
+  }
+  if (!judged) return std::unexpected(judged.error());
+  if (!judged->empty()) Tell("nearly-full", link.settings.name, *judged, ErrorCode::kOverLimit);
+  StoreReader(*copy.step, copy.reader);
+  return true;
 }
 
 // The step to write into: the open one, if its ranges are of this copy.

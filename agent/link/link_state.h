@@ -12,6 +12,7 @@
 
 #include "agent/core/apply.h"
 #include "agent/core/instance.h"
+#include "agent/core/policy_meter.h"
 #include "agent/core/producer_state.h"
 #include "agent/core/reader_state.h"
 #include "agent/core/site_policy.h"
@@ -174,6 +175,7 @@ struct Link::State {
   Result<> ApplyPending(ImportLink& link);
   Result<> ApplyRange(ImportLink& link, const Batch& range);
   Result<> TakeEntries(ImportLink& link, const Batch& range);
+  Result<bool> JudgeStep(ImportLink& link, PolicyMeter& meter);
   Result<> EndCopy(ImportLink& link, const Batch& range);
   void DropCopy(ImportLink& link, Duration wait);
   Result<storage::Transaction*> StepFor(ImportLink& link);

@@ -122,7 +122,7 @@ Result<> SyncFileImport::Verify() {
     if (!compare) return {};
     auto taken = probe.Take(change);
     none.unchanged = probe.counts().unchanged;
-    compare = taken.has_value() && probe.counts() == none;
+    compare = taken.has_value() && *taken && scratch.full->absent == 0 && probe.counts() == none;
     Report(seen, 0);
     return {};
   };
@@ -300,7 +300,14 @@ Result<> SyncFileImport::TakeAll(FullApply& apply) {
   for (;;) {
     DIRSYNC_TRY(more, records.Next(record));
     if (!more) return JudgeStep(meter, run_.state, apply.counts(), rate_);
-    DIRSYNC_CHECK(apply.Take(record.change));
+    DIRSYNC_TRY(taken, apply.Take(record.change));
+    while (!taken) {
+      DIRSYNC_CHECK(JudgeStep(meter, run_.state, apply.counts(), rate_));
+      DIRSYNC_CHECK(run_.Commit());
+      apply.Begin(run_.Begin());
+      DIRSYNC_TRY(again, apply.Take(record.change));
+      taken = again;
+    }
     Report(++done, file_.trailer.records);
     if (!BulkSteps::IsFull(run_.Begin())) continue;
     DIRSYNC_CHECK(JudgeStep(meter, run_.state, apply.counts(), rate_));

@@ -261,6 +261,44 @@ TEST_F(FullApplyTest, AnUnknownKindCountsAsListed) {
   EXPECT_TRUE(reader_.Here(IdOf(2)));
 }
 
+// ---- bounds
+
+// As many as a mirror may have, of which the copy lists the last one.
+TEST_F(FullApplyTest, WhatIsNotListedBeforeAnEntry_IsMarkedInStepsToo) {
+  constexpr unsigned kRows = limits::kBulkRows + 10;
+  Tell(1, 100'000);
+  Full();
+  storage::Transaction filling(reader_.storage);
+  MirrorRow row;
+  row.status = MirrorStatus::kQuarantined;
+  row.told = source_.StateOfId(IdOf(100'000));
+  for (unsigned i = 1; i <= kRows; ++i) {
+    filling.Put(storage::MirrorKey(1, storage::kRecipientRank, IdOf(i)), EncodeMirror(row));
+    reader_.state.sum.Add(SumOf(source_.terms.hash_key, IdOf(i), row.told));
+    ++reader_.state.rows[EntryClass::kMailbox];
+  }
+  reader_.Commit(filling, reader_.state);
+  ++source_.sequence;
+  ApplyInput input = reader_.Input();
+  FullApply apply(input, source_.At(), source_.terms, reader_.state);
+  storage::Transaction first(reader_.storage);
+  apply.Begin(first);
+  const Change last = source_.told[IdOf(100'000)];
+  EXPECT_FALSE(apply.Take(last).value());
+  EXPECT_EQ(first.rows(), limits::kBulkRows);
+  EXPECT_EQ(reader_.state.full->after, IdOf(limits::kBulkRows));
+  reader_.Commit(first, reader_.state);
+  // Killed: the next one goes on behind them.
+  FullApply again(input, source_.At(), source_.terms, reader_.state);
+  storage::Transaction second(reader_.storage);
+  again.Begin(second);
+  EXPECT_TRUE(again.Take(last).value());
+  EXPECT_EQ(reader_.state.full->absent, kRows);
+  reader_.Commit(second, reader_.state);
+  Full();
+  EXPECT_EQ(reader_.state.rows[EntryClass::kMailbox], 1u);
+}
+
 // ---- containers
 
 TEST_F(FullApplyTest, ContainersThatMovedAreNotTakenForLost) {

@@ -264,8 +264,14 @@ class Reader {
         state = stored;  // what was not committed is lost
         return apply.counts();
       }
-      if (Result<> result = apply.Take(whole); !result)
-        return std::unexpected(std::move(result).error());
+      Result<bool> result = apply.Take(whole);
+      for (; result && !*result; result = apply.Take(whole)) {
+        Commit(*transaction, state);
+        stored = state;
+        transaction = std::make_unique<storage::Transaction>(storage);
+        apply.Begin(*transaction);
+      }
+      if (!result) return std::unexpected(std::move(result).error());
       if (++taken % range == 0) {
         Commit(*transaction, state);
         stored = state;
