@@ -128,6 +128,8 @@ Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInp
   if (!batch.terms.hash_key.is_zero()) next.terms = batch.terms;
   // A full copy that was cut off begins anew: rows it has not met yet now move on without it.
   next.full.reset();
+  // Another life of the source: which of its histories was right no longer matters.
+  if (next.cursor.epoch != batch.epoch) next.hold_all_deletes = false;
   if (batch.kind == BatchKind::kChanges) {
     DIRSYNC_TRY(verdict, JudgeRun(transaction, input.settings, batch.run, next, input.now));
     if (verdict == GateVerdict::kSuspect) {

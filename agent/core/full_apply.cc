@@ -242,6 +242,7 @@ Result<> FullApply::State::Finish() {
   reader.approved_retargets.clear();
   reader.rejected_run = {};
   reader.hold_deletes.clear();
+  reader.hold_all_deletes = false;
   if (reader.source == SourceKind::kUnbound) reader.source = SourceKind::kStream;
   return RememberDigest(*transaction, reader.number, as_of);
 }

@@ -51,7 +51,7 @@ struct ReaderState {
   // The run being applied and what the gate said of it, for its later batches.
   RunId run;
   std::map<EntryClass, bool> hold_deletes;
-  // A fork was seen: until a full copy or a new epoch ends it.
+  // A fork was seen: until a full copy has ended or a batch of another epoch is applied.
   bool hold_all_deletes = false;
   // Entries that the run gives another address, by class.
   std::map<EntryClass, RunRetargets> retargets;

@@ -139,6 +139,8 @@ Result<> Link::State::ApplyRange(ImportLink& link, const Batch& range) {
       (as_of.epoch.counter == cursor.epoch.counter && as_of.epoch.id != cursor.epoch.id) ||
       (as_of.epoch == cursor.epoch && as_of.sequence == cursor.sequence && as_of != cursor);
   if (behind) {
+    DIRSYNC_CHECK(SettleCopies());
+    DIRSYNC_CHECK(HoldDeletes(link));
     Stall(link, cursor,
           {ErrorCode::kFork,
            link.stream.site + " stands at " + std::to_string(as_of.sequence) +

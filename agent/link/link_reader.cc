@@ -143,6 +143,7 @@ Result<> Link::State::TakeSubscribed(const Subscribed& answer) {
       link->ask_at = Now() + kAskAgain;
       return {};
     case SubscribeOutcome::kFork:
+      DIRSYNC_CHECK(HoldDeletes(*link));
       Stall(*link, answer.tail,
             {ErrorCode::kFork,
              "the log of " + answer.stream.ToString() + " is another history than what is held",
@@ -153,6 +154,17 @@ Result<> Link::State::TakeSubscribed(const Subscribed& answer) {
       return {};
   }
   return {};
+}
+
+// A fork was seen: a delete may be one of the other history (R5).
+Result<> Link::State::HoldDeletes(const ImportLink& link) {
+  DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
+  if (!reader || reader->hold_all_deletes) return {};
+  reader->hold_all_deletes = true;
+  return store.Write([&](storage::Transaction& transaction) -> Result<> {
+    StoreReader(transaction, *reader);
+    return {};
+  });
 }
 
 void Link::State::Stall(ImportLink& link, const Position& at, const Error& error) {
@@ -222,6 +234,7 @@ Result<> Link::State::ApplyDelivered(ImportLink& link, const Deliver& deliver) {
       link.subscribed = false;
       return SubscribeTo(link);
     case Follows::kFork:
+      DIRSYNC_CHECK(HoldDeletes(link));
       Stall(link, at,
             {ErrorCode::kFork,
              "batch " + std::to_string(at.sequence) + " of " + link.stream.ToString() +

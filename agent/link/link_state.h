@@ -158,6 +158,7 @@ struct Link::State {
   Result<> ApplyNext(ImportLink& link, ReaderState& reader, const Batch& batch,
                      const Digest& digest);
   Result<> AckCursor(ImportLink& link, bool again);
+  Result<> HoldDeletes(const ImportLink& link);
   void Stall(ImportLink& link, const Position& at, const Error& error);
   void SayPosition(const ImportLink& link);
   Result<> LookAgain(ImportLink& link);

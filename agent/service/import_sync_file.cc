@@ -235,7 +235,6 @@ Result<> SyncFileImport::ApplyOneBatch(SyncFileRecords& records, SyncFileRecords
     more = another;
   }
   if (follows == Follows::kRepeat) return {};
-  if (follows == Follows::kNewEpoch) run_.state.hold_all_deletes = false;
   auto counts = ApplyBatch(run_.Begin(), run_.input, batch, info.digest, run_.state);
   if (!counts) {
     // A suspect run stops here; that it waits for a person is kept.
@@ -340,6 +339,7 @@ Result<> SyncFileImport::ApplyFull() {
     run_.report.counts.unchanged += file_.trailer.records;
     run_.state.cursor = file_.header.as_of;
     run_.state.full.reset();
+    run_.state.hold_all_deletes = false;
     DIRSYNC_TRY(limits, LimitsOf(run_.Begin(), run_.state.stream.site));
     run_.state.taken = limits.attributes;
     DIRSYNC_CHECK(RememberDigest(run_.Begin(), run_.state.number, file_.header.as_of));
@@ -348,7 +348,6 @@ Result<> SyncFileImport::ApplyFull() {
     DIRSYNC_CHECK(EndFull(apply, rollback));
     run_.report.counts.Add(apply.counts());
   }
-  run_.state.hold_all_deletes = false;
   run_.report.sums_equal = run_.state.sum == file_.trailer.sum;
   return run_.Commit();
 }

@@ -374,6 +374,18 @@ TEST_F(FullApplyTest, AfterARollbackEveryDeleteIsHeld) {
   EXPECT_EQ(Full(1000, true).held, 1u);
 }
 
+TEST_F(FullApplyTest, ItsEndEndsAFork) {
+  Tell(600);
+  Full();
+  reader_.state.hold_all_deletes = true;
+  ++source_.sequence;
+  source_.told.erase(IdOf(1));
+  EXPECT_EQ(Full().held, 1u);
+  ++source_.sequence;
+  source_.told.erase(IdOf(2));
+  EXPECT_EQ(Full().deleted, 1u);
+}
+
 TEST_F(FullApplyTest, RowsOfOtherStreamsAreNotAbsent) {
   Source other("Site3");
   ReaderState other_state;

@@ -134,6 +134,7 @@ TEST_F(LinkReaderTest, Fork_StopsTheStream_AndItsProducerHearsOfIt) {
               ElementsAre("position", kTold.ToString(), cursor.epoch.ToString(),
                           std::to_string(cursor.sequence), cursor.digest.hex()));
   EXPECT_THAT(reader_.Events(), Contains(Pair("stopped", ErrorCode::kFork)));
+  EXPECT_TRUE(reader_.Reader(kTold)->hold_all_deletes);
   EXPECT_THAT(Of<Ack>(Deliver(Tell("Mailbox22"))), IsEmpty());
   EXPECT_EQ(reader_.Cursor(kTold), cursor);
   EXPECT_FALSE(reader_.Has("Mailbox22"));
@@ -160,6 +161,7 @@ TEST_F(LinkReaderTest, ForkSaidByTheBroker_StopsTheStreamToo_AndANewEpochEndsIt)
   const Position tail = told_.back().position;
   const Messages said = reader_.Hear(Answered(SubscribeOutcome::kFork, tail));
   EXPECT_THAT(Of<Nack>(said), SizeIs(1));
+  EXPECT_TRUE(reader_.Reader(kTold)->hold_all_deletes);
   EXPECT_THAT(Of<Subscribe>(reader_.Hear(Announced(kTold, tail))), IsEmpty());
   Position later = tail;
   ++later.epoch.counter;

@@ -123,6 +123,17 @@ TEST_F(ReviewTest, AfterARollbackAllDeletesAreHeld) {
   EXPECT_NE(reader_.Held().at(0).reason.find("rolled back"), std::string::npos);
 }
 
+TEST_F(ReviewTest, ABatchOfAnotherEpochEndsAFork) {
+  Tell(10);
+  reader_.state.hold_all_deletes = true;
+  const Position stood = source_.At();
+  source_.epoch = {2, FilledId<EpochId>(8)};
+  source_.sequence = 0;
+  reader_.Must(source_.Start(stood));
+  EXPECT_FALSE(reader_.state.hold_all_deletes);
+  EXPECT_EQ(DeleteRange(1, 1).deleted, 1u);
+}
+
 TEST_F(ReviewTest, ApproveDeletesAndDoesNotUseTheBudget) {
   Tell(600);
   DeleteRange(1, 120);
