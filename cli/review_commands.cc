@@ -33,7 +33,8 @@ std::string SuspectText(const RunTotals& totals) {
     parts.push_back(std::string(ClassName(entry_class)) + ": " + Grouped(counts.adds) + " add, " +
                     Grouped(counts.modifies) + " modify, " + Grouped(counts.retargets) +
                     " of them with another address, " + Grouped(counts.deletes) + " delete");
-  return Join(parts, "; ");
+  const std::string_view what = IsCopyRun(totals.run) ? "full copy, as far as it was read: " : "";
+  return std::string(what) + Join(parts, "; ");
 }
 
 std::string SuspectJson(const InstanceState& state) {

@@ -34,7 +34,7 @@ enum class Table : char {
   kAck = 'C',         // stream number, reader site -> position that a reader has acked
   kFile = 'F',        // stream number, file path -> what this file outbox entry carries
   kRun = 'L',         // run number (8) -> run record
-  kBudget = 'B',      // stream number, class, hour -> deletes applied in that hour
+  kBudget = 'B',      // stream number, class, hour -> deletes or retargets of it
   kProgress = 'J',    // job name -> how far a long job came
   kContainer = 'V',   // parent EntryId, EntryId of a live container -> nothing
   kTombstone = 'Z',   // time of delete (8, ms), EntryId -> nothing: what to purge when

@@ -60,9 +60,17 @@ Result<bool> HasDiverged(const ApplyContext& context, const Batch& batch) {
   return !unknown;
 }
 
-// The run as a person has to see it, with what it really does.
-RunTotals Suspected(const Batch& batch, const ReaderState& state) {
+// The run as the gate knows it: a batch that names none, or says that it is a full copy, is a run
+// of its own.
+RunTotals RunOf(const Batch& batch, const Digest& digest) {
   RunTotals totals = batch.run;
+  if (totals.run.is_zero() || IsCopyRun(totals.run))
+    totals.run = *RunId::FromBytes(digest.view().substr(0, RunId{}.bytes.size()));
+  return totals;
+}
+
+// The run as a person has to see it, with what it really does.
+RunTotals Suspected(RunTotals totals, const ReaderState& state) {
   for (const auto& [entry_class, of_class] : state.retargets) {
     std::uint64_t& shown = totals.by_class[entry_class].retargets;
     shown = std::max(shown, of_class.told);
@@ -70,10 +78,10 @@ RunTotals Suspected(const Batch& batch, const ReaderState& state) {
   return totals;
 }
 
-std::unexpected<Error> RefuseRun(const Batch& batch, std::string_view cause) {
-  return Refuse(ErrorCode::kSuspect, batch,
-                "run " + batch.run.run.hex() + " gives too many entries another address" +
-                    std::string(cause));
+std::unexpected<Error> RefuseRun(const Batch& batch, const RunTotals& run, std::string_view cause) {
+  return Refuse(
+      ErrorCode::kSuspect, batch,
+      "run " + run.run.hex() + " gives too many entries another address" + std::string(cause));
 }
 
 Result<ApplyCounts> ApplyChanges(storage::Transaction& transaction, const ApplyInput& input,
@@ -89,7 +97,9 @@ Result<ApplyCounts> ApplyChanges(storage::Transaction& transaction, const ApplyI
   DeleteMeter meter(batch.run);
   ChangeApply apply(context, meter);
   for (const Change& change : batch.changes) DIRSYNC_CHECK(apply.Apply(change));
-  verdict = CountRetargets(input.settings, context.retargets, state);
+  DIRSYNC_TRY(counted,
+              CountRetargets(transaction, input.settings, context.retargets, state, input.now));
+  verdict = counted;
   if (verdict == GateVerdict::kSuspect) return counts;
   if (!batch.changes.empty()) DIRSYNC_CHECK(RetryWaiting(context));
   DIRSYNC_CHECK(meter.Flush(context));
@@ -130,20 +140,21 @@ Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInp
   next.full.reset();
   // Another life of the source: which of its histories was right no longer matters.
   if (next.cursor.epoch != batch.epoch) next.hold_all_deletes = false;
-  if (batch.kind == BatchKind::kChanges) {
-    DIRSYNC_TRY(verdict, JudgeRun(transaction, input.settings, batch.run, next, input.now));
+  const RunTotals run = RunOf(batch, digest);
+  // Whatever it calls itself: only what holds no changes is no run.
+  if (batch.kind == BatchKind::kChanges || !batch.changes.empty()) {
+    DIRSYNC_TRY(verdict, JudgeRun(transaction, input.settings, run, next, input.now));
     if (verdict == GateVerdict::kSuspect) {
-      state.suspect = batch.run;
-      return RefuseRun(batch, "");
+      if (!state.suspect) state.suspect = run;
+      return RefuseRun(batch, run, "");
     }
   }
-  next.suspect.reset();
   PolicyMeter meter(next, {});
   GateVerdict verdict{};
   DIRSYNC_TRY(counts, ApplyChanges(transaction, input, batch, digest, next, verdict));
   if (verdict == GateVerdict::kSuspect) {
-    state.suspect = Suspected(batch, next);
-    return RefuseRun(batch, ", more than it declares");
+    state.suspect = Suspected(run, next);
+    return RefuseRun(batch, run, ", more than it declares");
   }
   DIRSYNC_TRY(warning, meter.Judge(transaction, next, counts, input.now, RateRule::kCounted));
   counts.warning = std::move(warning);

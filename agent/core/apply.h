@@ -66,7 +66,9 @@ Result<ApplyCounts> ApplyBatch(storage::Transaction& transaction, const ApplyInp
 // A full copy, range by range; each range stands at a position of its own, none before the first
 // one's. Begin once (or after a restart with state.full set: it goes on),
 // Take in range order any number of entries, then End; the caller commits transaction and state
-// whenever it likes between calls, giving a fresh transaction.
+// whenever it likes between calls, giving a fresh transaction. The gate counts the entries that it
+// gives another address, with those of the stream's batches (R5), and what waits for a person or
+// was rejected stops it too (R4).
 class FullApply {
  public:
   // REQUIRES: `as_of` is not behind the cursor in the same epoch; state.stream is set. Verifies
@@ -74,7 +76,10 @@ class FullApply {
   FullApply(const ApplyInput& input, const Position& as_of, const StreamTerms& terms,
             ReaderState& state);
   ~FullApply();
-  // Binds to the caller's current transaction.
+  // Whether a person here asked for this copy: then the gate lets its addresses pass, and its end
+  // answers what waits. Until it is called, nobody did.
+  void AskedHere(bool asked_here);
+  // Binds to the caller's current transaction, which holds nothing that `state` does not know.
   void Begin(storage::Transaction& transaction);
   // What is taken from here on is told as of `position` (R2). REQUIRES: not behind the first one,
   // of the same epoch; at another position than before, no container is under way (containers()).
@@ -83,12 +88,13 @@ class FullApply {
   bool containers() const;
   // Entries at or before state.full's progress are passed over (a restart repeats the file).
   // False: limits::kBulkRows rows that were not listed are marked: commit, and take it again.
-  // Errors: kBadRecord (out of order, a container whose parent was not listed), kOwnStream, storage
-  // errors.
+  // Errors: kBadRecord (out of order, a container whose parent was not listed), kOwnStream,
+  // kSuspect, kRefused (both: state is as at Begin, but for state.suspect: drop the transaction and
+  // store the state), storage errors.
   Result<bool> Take(const Change& whole);
   // After the last: rows not listed and not newer are deleted through the gate, at most
   // limits::kBulkRows a call (false: commit and call again); then the cursor moves to as_of.
-  // Batches behind it change only rows that are not newer.
+  // Batches behind it change only rows that are not newer. Errors: as of Take.
   // `after_rollback`: every delete is held (R5).
   Result<bool> End(bool after_rollback);
   const ApplyCounts& counts() const;

@@ -66,7 +66,7 @@ struct ApplyContext {
   bool any_quarantine = true;
   // What this site takes of the source, as of Open(); all of a foreign one.
   AttributeList taken = {"*"};
-  // Entries whose source gave them another target address, by class.
+  // Entries whose source gave them another target address, by class; the gate takes them.
   std::map<EntryClass, std::uint64_t> retargets;
   // Entries are taken from an ad-hoc file: they are owned by no stream (R15).
   bool adhoc = false;

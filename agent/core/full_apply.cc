@@ -1,11 +1,13 @@
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "agent/core/absent_rows.h"
 #include "agent/core/apply.h"
 #include "agent/core/apply_context.h"
 #include "agent/core/container_ranks.h"
 #include "agent/core/entry_content.h"
+#include "agent/core/gate.h"
 #include "agent/core/mirror_place.h"
 #include "agent/core/mirror_slot.h"
 #include "agent/core/own_site.h"
@@ -28,6 +30,8 @@ struct FullApply::State {
       : input(settings), as_of(position), at(position), terms(std::move(told)), reader(read_by) {}
 
   Result<> Open();
+  Result<> AskGate();
+  Result<> Stop();
   Result<MirrorPlace> Place(const Change& whole);
   Result<std::optional<bool>> FindRow(const MirrorPlace& place);
   Result<> TakeRow(const Change& whole);
@@ -44,11 +48,13 @@ struct FullApply::State {
   Position at;  // of the range being taken
   const StreamTerms terms;
   ReaderState& reader;
+  bool asked_here = false;
   ApplyCounts counts;
 
   storage::Transaction* transaction = nullptr;
-  std::size_t marked = 0;                   // rows written by MarkRow in the transaction
-  std::optional<ApplyContext> context;      // of it
+  std::optional<ReaderState> begun;         // as the transaction was begun
+  std::size_t marked = 0;                   // rows written by MarkRow in it
+  std::optional<ApplyContext> context;      // of the transaction
   std::unique_ptr<storage::Cursor> cursor;  // at the first row not yet met
   MirrorPlace done;                         // progress of an earlier pass: passed over up to here
   MirrorPlace last;                         // taken in this pass
@@ -72,12 +78,41 @@ Result<> FullApply::State::Open() {
   FullJob& job = *reader.full;
   if (!job.ending && job.rank == 0) job.taken = context->taken;
   if (!mirrored.loaded()) DIRSYNC_CHECK(mirrored.Load(*transaction, reader.number));
+  // What waits stopped at the cursor: a copy from there is no way around it.
+  if (reader.suspect && !asked_here && as_of != reader.cursor) return Stop();
   if (reader.full->ending) return {};
   std::string from = MirrorKey(reader.number, reader.full->rank, reader.full->after);
   from.push_back('\0');  // behind that key
   cursor =
       transaction->Scan(from, storage::StreamRange(storage::Table::kMirror, reader.number).second);
   return {};
+}
+
+// What the last entry did may be more than the gate lets pass.
+Result<> FullApply::State::AskGate() {
+  if (context->retargets.empty()) return {};
+  const EntryClass entry_class = std::exchange(context->retargets, {}).begin()->first;
+  if (asked_here) return {};
+  DIRSYNC_TRY(verdict, CountCopied(*transaction, input.settings, entry_class, reader, input.now));
+  return verdict == GateVerdict::kPass ? Result<>() : Stop();
+}
+
+// Until a person has decided; of what this transaction has done, nothing counts.
+Result<> FullApply::State::Stop() {
+  RunTotals totals;
+  totals.run = CopyRun(as_of);
+  for (const auto& [entry_class, of_class] : reader.retargets)
+    if (of_class.told > 0) totals.by_class[entry_class].retargets = of_class.told;
+  reader = *begun;
+  const std::string copy = "apply full copy of " + reader.stream.ToString() + ": ";
+  if (reader.rejected_run == totals.run)
+    return Fail(ErrorCode::kRefused, copy + "it was rejected here",
+                "at " + reader.stream.site + ", once it is put right: dirsync run " +
+                    reader.stream.instance + " --full");
+  if (reader.suspect)
+    return Fail(ErrorCode::kSuspect, copy + "what came before it waits for a person");
+  reader.suspect = std::move(totals);
+  return Fail(ErrorCode::kSuspect, copy + "it gives too many entries another address");
 }
 
 // Where the entry stands in the order of the copy.
@@ -228,21 +263,16 @@ Result<> FullApply::State::TakeUnknown(const Change& whole) {
 Result<> FullApply::State::Finish() {
   DIRSYNC_CHECK(RetryWaiting(*context));
   DIRSYNC_CHECK(DropAnswered(*transaction, reader.number, {as_of.epoch.counter, as_of.sequence}));
+  EndRuns(reader, as_of);
+  reader.run = {};
+  reader.hold_deletes.clear();
+  if (reader.approved_run.is_zero()) reader.retargets.clear();
   reader.sum = reader.full->sum;
   reader.terms = terms;
   reader.cursor = as_of;
   reader.settled = reader.full->highest;
   reader.taken = reader.full->taken;
   reader.full.reset();
-  // Runs of before are answered by this copy.
-  reader.suspect.reset();
-  reader.run = {};
-  reader.retargets.clear();
-  reader.approved_run = {};
-  reader.approved_retargets.clear();
-  reader.rejected_run = {};
-  reader.hold_deletes.clear();
-  reader.hold_all_deletes = false;
   if (reader.source == SourceKind::kUnbound) reader.source = SourceKind::kStream;
   return RememberDigest(*transaction, reader.number, as_of);
 }
@@ -254,13 +284,18 @@ FullApply::FullApply(const ApplyInput& input, const Position& as_of, const Strea
     state.full = FullJob{};
     state.full->as_of = as_of;
     state.full->highest = as_of;
+    // What it is approved for counts from the approval on.
+    if (state.approved_run.is_zero()) state.retargets.clear();
   }
   state_->done = {state.full->rank, state.full->after};
 }
 
 FullApply::~FullApply() = default;
 
+void FullApply::AskedHere(bool asked_here) { state_->asked_here = asked_here; }
+
 void FullApply::Begin(storage::Transaction& transaction) {
+  state_->begun = state_->reader;
   state_->marked = 0;
   state_->cursor.reset();
   state_->context.reset();
@@ -294,6 +329,7 @@ Result<bool> FullApply::Take(const Change& whole) {
   state.slot.id = place.id;
   state.slot.exists = *exists;
   DIRSYNC_CHECK(whole.unknown_kind == 0 ? state.TakeRow(whole) : state.TakeUnknown(whole));
+  DIRSYNC_CHECK(state.AskGate());
   job.rank = place.rank;
   job.after = place.id;
   return true;

@@ -1,4 +1,4 @@
-// The check that stops wrong mass deletes (R5).
+// The check that stops wrong mass deletes and mass retargets (R4, R5).
 #pragma once
 
 #include <cstdint>
@@ -21,18 +21,25 @@ Result<> CountDeletes(storage::Transaction& transaction, const ReaderState& stat
 
 enum class GateVerdict : std::uint8_t {
   kPass,     // apply; deletes of the classes in state.hold_deletes are held
-  kSuspect,  // retargets of more than the budget: stop before the run, cursor unmoved (R4)
+  kSuspect,  // more retargets than may pass: stop before them, cursor unmoved (R4)
 };
 // Judges a run once, by what it declares, before its first write: sets state.run,
-// state.hold_deletes, and begins state.retargets. An approval ends with the run that it was for.
+// state.hold_deletes, and begins state.retargets. As many entries of a class may be given another
+// address in 24 hours as may be deleted, of whatever runs and copies. An approval ends with the run
+// that it was for. While anything waits for a person (state.suspect), every run is suspect.
 Result<GateVerdict> JudgeRun(const storage::ReadView& view, const InstanceSettings& settings,
                              const RunTotals& totals, ReaderState& state, Instant now);
 
-// Counts the entries to which a batch of state.run really gave another address. kSuspect: the run
-// gives more of them than the gate let pass, whatever it declared; nothing of the batch may be
-// written then.
-GateVerdict CountRetargets(const InstanceSettings& settings,
-                           const std::map<EntryClass, std::uint64_t>& retargets,
-                           ReaderState& state);
+// Counts, in the caller's commit, the entries to which a batch of state.run really gave another
+// address. kSuspect: the run gives more of them than the gate let pass, whatever it declared;
+// nothing of the batch may be written then.
+Result<GateVerdict> CountRetargets(storage::Transaction& transaction,
+                                   const InstanceSettings& settings,
+                                   const std::map<EntryClass, std::uint64_t>& retargets,
+                                   ReaderState& state, Instant now);
+// Likewise one entry of a full copy that nobody here asked for. An approved copy may do anything;
+// while a run or copy waits or is rejected, none gives any entry another address unseen.
+Result<GateVerdict> CountCopied(storage::Transaction& transaction, const InstanceSettings& settings,
+                                EntryClass entry_class, ReaderState& state, Instant now);
 
 }  // namespace dirsync

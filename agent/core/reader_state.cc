@@ -1,5 +1,7 @@
 #include "agent/core/reader_state.h"
 
+#include <algorithm>
+
 #include "agent/core/instance.h"
 #include "proto/base/bytes.h"
 #include "proto/base/limits.h"
@@ -7,6 +9,8 @@
 
 namespace dirsync {
 namespace {
+
+constexpr std::size_t kCopyMark = 8;  // bytes that begin the ids of full copies
 
 // 1: before full copies came in ranges; 2: before sites chose what they take; 3: before the other
 // addresses that a run gives were counted
@@ -189,6 +193,30 @@ Result<Follows> JudgeWithin(const storage::ReadView& view, const ReaderState& st
 }
 
 }  // namespace
+
+RunId CopyRun(const Position& as_of) {
+  RunId run;
+  run.bytes.fill(0xff);
+  std::copy_n(as_of.digest.bytes.begin(), run.bytes.size() - kCopyMark,
+              run.bytes.begin() + kCopyMark);
+  return run;
+}
+
+bool IsCopyRun(const RunId& run) {
+  return std::all_of(run.bytes.begin(), run.bytes.begin() + kCopyMark,
+                     [](std::uint8_t byte) { return byte == 0xff; });
+}
+
+void EndRuns(ReaderState& state, const Position& as_of) {
+  const bool moves = as_of != state.cursor;
+  const auto ends = [&](const RunId& run) { return moves || run == CopyRun(as_of); };
+  state.hold_all_deletes = false;
+  if (state.suspect && ends(state.suspect->run)) state.suspect.reset();
+  if (ends(state.rejected_run)) state.rejected_run = {};
+  if (!ends(state.approved_run) && state.approved_run != state.run) return;
+  state.approved_run = {};
+  state.approved_retargets.clear();
+}
 
 std::uint64_t RowsOf(const ReaderState& state) {
   std::uint64_t all = 0;

@@ -39,6 +39,11 @@ struct RunRetargets {
   auto operator<=>(const RunRetargets&) const = default;
 };
 
+// Stands for a full copy as of this position where runs are named that wait for a person, or that
+// one has judged. No batch's run counts under such an id.
+RunId CopyRun(const Position& as_of);
+bool IsCopyRun(const RunId& run);
+
 struct ReaderState {
   storage::StreamNumber number = 0;
   SourceKind source = SourceKind::kUnbound;
@@ -55,7 +60,9 @@ struct ReaderState {
   bool hold_all_deletes = false;
   // Entries that the run gives another address, by class.
   std::map<EntryClass, RunRetargets> retargets;
-  RunId approved_run;  // a suspect run that a person let pass, until another run begins
+  // A suspect run that a person let pass, until another run begins; or full copy (CopyRun), until
+  // one has ended.
+  RunId approved_run;
   std::map<EntryClass, std::uint64_t> approved_retargets;  // of it, as that person saw them
   RunId rejected_run;
   std::optional<RunTotals> suspect;  // what stopped the stream: waiting for approve or reject
@@ -68,6 +75,9 @@ struct ReaderState {
   auto operator<=>(const ReaderState&) const = default;
 };
 
+// A full copy as of `as_of` has ended, and ends every fork. Of the runs before it none waits, was
+// approved or is rejected any longer; one as of the cursor knows nothing of what has yet to come.
+void EndRuns(ReaderState& state, const Position& as_of);
 // Mirror rows of all classes: what counts as objects of its site.
 std::uint64_t RowsOf(const ReaderState& state);
 // Whether entries here have other attributes of their source than this site takes of it now, and

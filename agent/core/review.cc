@@ -203,6 +203,8 @@ Result<> RejectHeld(storage::Transaction& transaction, const HeldRow& row, Reade
 Result<> ApproveSuspect(ReaderState& state) {
   if (!state.suspect)
     return Fail(ErrorCode::kNotFound, "approve run of " + state.stream.ToString() + ": none waits");
+  // What an earlier run did is no part of what was approved.
+  if (state.run != state.suspect->run) state.retargets.clear();
   state.approved_run = state.suspect->run;
   state.approved_retargets.clear();
   for (const auto& [entry_class, of_class] : state.suspect->by_class)
@@ -215,6 +217,7 @@ Result<> RejectSuspect(ReaderState& state) {
   if (!state.suspect)
     return Fail(ErrorCode::kNotFound, "reject run of " + state.stream.ToString() + ": none waits");
   state.rejected_run = state.suspect->run;
+  if (IsCopyRun(state.rejected_run)) state.full.reset();
   state.suspect.reset();
   return {};
 }

@@ -46,7 +46,8 @@ Result<> ApproveHeld(storage::Transaction& transaction, const ApplyInput& input,
                      ReaderState& state);
 // The entry stays, shown as kept, until its source changes it.
 Result<> RejectHeld(storage::Transaction& transaction, const HeldRow& row, ReaderState& state);
-// Lets the suspect run pass (or never pass) when its file or batch comes again.
+// Lets the suspect run, or full copy, pass (or never pass) when its file or batch comes again. An
+// approved copy passes whole, since nobody knows before its end what it does.
 Result<> ApproveSuspect(ReaderState& state);
 Result<> RejectSuspect(ReaderState& state);
 

@@ -91,16 +91,22 @@ void LeaveBehind(const ApplyContext& context, MirrorRow& row, ToldState told) {
     if (!std::ranges::binary_search(row.stale, now.name)) row.kept_out.push_back(now.name);
 }
 
-// The gate counts what a run really does, whatever it declares (R5).
-void CountRetarget(ApplyContext& context, const MirrorSlot& slot, const ToldState& after) {
-  if (slot.exists && IsCounted(slot.row.status) && slot.row.told.target_hash != after.target_hash)
-    ++context.retargets[after.entry_class];
+// The gate counts what really comes, whatever was declared (R5). So does an entry that returns
+// elsewhere while its delete is held: it is still here as it was.
+void CountRetarget(ApplyContext& context, const MirrorSlot& slot, const Change& change,
+                   const ToldState& after) {
+  const std::uint64_t before = slot.row.told.target_hash;
+  if (!slot.exists || before == after.target_hash) return;
+  // A full copy may come under another hash key than the one its row still has.
+  const HashKey& key = context.state.terms.hash_key;
+  if (key != context.source.hash_key && StateOf(key, change).target_hash == before) return;
+  ++context.retargets[after.entry_class];
 }
 
 // Writes the row of what landed or was refused, with the state that was told.
 Result<> Settle(ApplyContext& context, MirrorSlot& slot, const Change& change, ToldState told,
                 Result<Landing> landing) {
-  CountRetarget(context, slot, told);
+  CountRetarget(context, slot, change, told);
   Stamp(context, slot.row);
   if (!landing) {
     if (!IsRefusal(landing.error().code)) return std::unexpected(std::move(landing).error());
@@ -183,7 +189,7 @@ Result<> MoveToldState(ApplyContext& context, MirrorSlot& slot, const Change& ch
   slot.Uncount(context);
   // Without the full list of values the state cannot be known; the whole entry will bring it.
   if (after) {
-    CountRetarget(context, slot, *after);
+    CountRetarget(context, slot, change, *after);
     LeaveBehind(context, slot.row, std::move(*after));
   }
   slot.row.status = MirrorStatus::kQuarantined;

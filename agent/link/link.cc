@@ -256,6 +256,7 @@ Result<std::vector<Message>> Link::TakeFull(const std::string& instance) {
                   "dirsync instance list");
     link->second.copy_wanted = true;
     link->second.copy_by_person = true;
+    link->second.copy_asked_here = true;
     link->second.stalled.reset();
     if (state.phase != LinkPhase::kOpen) return {};
     return state.StartCopy(link->second);

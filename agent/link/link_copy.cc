@@ -30,6 +30,14 @@ Result<> Link::State::StartCopy(ImportLink& link) {
   if (link.copy) return {};
   DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));
   if (!reader) return {};
+  // After a no, it is taken once somebody asks for it.
+  if (IsCopyRun(reader->rejected_run) && !link.copy_by_person && link.askers.empty()) {
+    link.copy_wanted = false;
+    Stall(link, reader->cursor,
+          {ErrorCode::kRefused, "a full copy of " + link.stream.ToString() + " was rejected here",
+           "dirsync resync run --site " + Printable(link.stream.site) + " --full"});
+    return {};
+  }
   if (link.stalled && link.stalled->code == ErrorCode::kOverLimit) link.stalled.reset();
   // Deliveries of this stream end; its log is held for what comes after the copy.
   Say(Unsubscribe{link.stream, false});
@@ -187,6 +195,7 @@ Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
     step = own;
   }
   if (std::exchange(copy.step, step) != step) copy.apply->Begin(*step);
+  copy.apply->AskedHere(link.copy_asked_here);
   PolicyMeter meter(copy.reader, copy.apply->counts());
   for (const Change& change : range.changes) {
     auto taken = copy.apply->Take(change);
@@ -200,12 +209,7 @@ Result<> Link::State::TakeEntries(ImportLink& link, const Batch& range) {
       copy.apply->Begin(*next);
       taken = copy.apply->Take(change);
     }
-    if (taken) continue;
-    steps->Drop();  // with half a range in it
-    if (IsStorageError(taken.error().code)) return std::unexpected(taken.error());
-    Tell("full-copy", link.settings.name, taken.error().message, taken.error().code);
-    DropCopy(link, kPause);
-    return {};
+    if (!taken) return StopCopy(link, taken.error());
   }
   DIRSYNC_TRY(fits, JudgeStep(link, meter));
   if (!fits) return {};
@@ -232,6 +236,24 @@ Result<bool> Link::State::JudgeStep(ImportLink& link, PolicyMeter& meter) {
   if (!judged->empty()) Tell("nearly-full", link.settings.name, *judged, ErrorCode::kOverLimit);
   StoreReader(*copy.step, copy.reader);
   return true;
+}
+
+// Nothing of the open step is applied; that the copy waits for a person is kept (R4).
+Result<> Link::State::StopCopy(ImportLink& link, const Error& error) {
+  steps->Drop();  // with half a range in it
+  if (IsStorageError(error.code)) return std::unexpected(error);
+  if (error.code == ErrorCode::kSuspect) {
+    storage::Transaction transaction(store.storage());
+    StoreReader(transaction, link.copy->reader);
+    DIRSYNC_CHECK(store.Commit(transaction));
+  }
+  if (error.code == ErrorCode::kSuspect || error.code == ErrorCode::kRefused) {
+    Stall(link, link.copy->reader.cursor, error);
+  } else {
+    Tell("full-copy", link.settings.name, error.message, error.code);
+  }
+  DropCopy(link, kPause);
+  return {};
 }
 
 // The step to write into: the open one, if its ranges are of this copy.
@@ -271,8 +293,9 @@ Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
     storage::Transaction transaction(store.storage());
     copy.apply->Begin(transaction);
     PolicyMeter meter(copy.reader, copy.apply->counts());
-    DIRSYNC_TRY(end, copy.apply->End(copy.rollback));
-    ended = end;
+    const auto end = copy.apply->End(copy.rollback);
+    if (!end) return StopCopy(link, end.error());
+    ended = *end;
     DIRSYNC_CHECK(meter.Judge(transaction, copy.reader, copy.apply->counts(), Now(), rate));
     StoreReader(transaction, copy.reader);
     DIRSYNC_CHECK(store.Commit(transaction));
@@ -298,6 +321,7 @@ Result<> Link::State::EndCopy(ImportLink& link, const Batch& range) {
   link.copy.reset();
   link.copy_wanted = false;
   link.copy_by_person = false;
+  link.copy_asked_here = false;
   EndOver(link);
   if (!IsCopying()) steps.reset();
   if (settled) {

@@ -390,13 +390,13 @@ Result<> Link::State::LookAtLimits(ImportLink& link) {
 // What waits for time to pass, or for a person.
 Result<> Link::State::LookAgain(ImportLink& link) {
   const Instant now = Now();
-  if (link.copy || link.copy_wanted) {
+  const bool person = link.stalled && link.stalled->code == ErrorCode::kSuspect;
+  if (!person && (link.copy || link.copy_wanted)) {
     if (!link.copy) return link.ask_at > now ? Result<>() : StartCopy(link);
     if (link.copy->ask_at <= now) AskRangeAgain(link);
     return {};
   }
   if (link.stalled) {
-    const bool person = link.stalled->code == ErrorCode::kSuspect;
     if (!person && link.ask_at > now) return {};
     if (!person) return SubscribeTo(link);
     DIRSYNC_TRY(reader, LoadReader(store.storage(), link.number));

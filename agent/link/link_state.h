@@ -83,8 +83,9 @@ struct ImportLink {
   Instant wants_at{};       // ask again then
   std::unique_ptr<CopyJob> copy;
   bool copy_wanted = false;
-  Instant copied_at{};          // end of the last one
-  bool copy_by_person = false;  // somebody who is no part of the stream's site asked for it
+  Instant copied_at{};           // end of the last one
+  bool copy_by_person = false;   // somebody who is no part of the stream's site asked for it
+  bool copy_asked_here = false;  // by name: what it does is wanted
   std::optional<Error> stalled;
   Epoch stalled_in;  // of the log then
   // Stopped by one of these limits, and what was said of it: once they are others, it goes on.
@@ -177,6 +178,7 @@ struct Link::State {
   Result<> ApplyRange(ImportLink& link, const Batch& range);
   Result<> TakeEntries(ImportLink& link, const Batch& range);
   Result<bool> JudgeStep(ImportLink& link, PolicyMeter& meter);
+  Result<> StopCopy(ImportLink& link, const Error& error);
   Result<> EndCopy(ImportLink& link, const Batch& range);
   void DropCopy(ImportLink& link, Duration wait);
   Result<storage::Transaction*> StepFor(ImportLink& link);

@@ -237,7 +237,7 @@ Result<> SyncFileImport::ApplyOneBatch(SyncFileRecords& records, SyncFileRecords
   if (follows == Follows::kRepeat) return {};
   auto counts = ApplyBatch(run_.Begin(), run_.input, batch, info.digest, run_.state);
   if (!counts) {
-    // A suspect run stops here; that it waits for a person is kept.
+    // It stops here; that it waits for a person is kept.
     if (counts.error().code == ErrorCode::kSuspect) DIRSYNC_CHECK(run_.CommitState());
     return std::unexpected(counts.error());
   }
@@ -334,18 +334,20 @@ Result<> SyncFileImport::ApplyFull() {
   run_.report.full = true;
   DIRSYNC_TRY(due, IsCopyDue(run_.accepted(), run_.state));
   if (due) rate_ = RateRule::kFree;
-  FullApply apply(run_.input, file_.header.as_of, file_.header.terms, run_.state);
   if (unchanged_) {
     run_.report.counts.unchanged += file_.trailer.records;
+    EndRuns(run_.state, file_.header.as_of);
     run_.state.cursor = file_.header.as_of;
     run_.state.full.reset();
-    run_.state.hold_all_deletes = false;
     DIRSYNC_TRY(limits, LimitsOf(run_.Begin(), run_.state.stream.site));
     run_.state.taken = limits.attributes;
     DIRSYNC_CHECK(RememberDigest(run_.Begin(), run_.state.number, file_.header.as_of));
   } else {
-    DIRSYNC_CHECK(TakeAll(apply));
-    DIRSYNC_CHECK(EndFull(apply, rollback));
+    FullApply apply(run_.input, file_.header.as_of, file_.header.terms, run_.state);
+    auto applied = TakeAll(apply);
+    if (applied) applied = EndFull(apply, rollback);
+    if (!applied && applied.error().code == ErrorCode::kSuspect) DIRSYNC_CHECK(run_.CommitState());
+    DIRSYNC_CHECK(applied);
     run_.report.counts.Add(apply.counts());
   }
   run_.report.sums_equal = run_.state.sum == file_.trailer.sum;

@@ -20,8 +20,8 @@ using storage::StreamNumber;
 using storage::Table;
 
 constexpr std::size_t kRunsKept = 1000;
-constexpr std::size_t kBudgetClasses = 4;
-constexpr std::size_t kBudgetHours = 26;  // 24, and the two it begins and ends in
+constexpr std::size_t kBudgetClasses = 8;  // deletes of each class, and retargets
+constexpr std::size_t kBudgetHours = 26;   // 24, and the two it begins and ends in
 
 using Visit = std::function<void(std::string_view key, std::string_view row)>;
 

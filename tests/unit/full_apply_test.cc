@@ -22,6 +22,19 @@ class FullApplyTest : public ::testing::Test {
     return counts.value_or(ApplyCounts{});
   }
 
+  // The source gives them another address.
+  void Move(unsigned first, unsigned last) {
+    ++source_.sequence;
+    for (unsigned i = first; i <= last; ++i) {
+      Change person = source_.told[IdOf(i)];
+      person.target_address = "EDK:x" + std::to_string(source_.sequence) + "." + std::to_string(i) +
+                              "@Site1.Testorg.com";
+      source_.Add(person);
+    }
+  }
+  std::string Target(unsigned number) {
+    return std::string(reader_.Here(IdOf(number))->attributes.First("Target-Address"));
+  }
   static ApplyCounts Must(const Result<ApplyCounts>& counts) {
     EXPECT_OK(counts);
     return counts.value_or(ApplyCounts{});
@@ -259,6 +272,78 @@ TEST_F(FullApplyTest, AnUnknownKindCountsAsListed) {
   EXPECT_EQ(counts.value().deleted, 0u);
   EXPECT_EQ(counts.value().quarantined, 1u);
   EXPECT_TRUE(reader_.Here(IdOf(2)));
+}
+
+// ---- R4
+
+TEST_F(FullApplyTest, TooManyOtherAddresses_StopItBeforeThem) {
+  Tell(60);
+  Full();
+  const auto before = reader_.storage.rows();
+  const ReaderState stood = reader_.state;
+  Move(1, 60);
+  ExpectError(reader_.Full(source_), ErrorCode::kSuspect);
+  ASSERT_TRUE(reader_.state.suspect);
+  EXPECT_EQ(reader_.state.suspect->by_class[EntryClass::kMailbox].retargets, 21u);
+  EXPECT_EQ(reader_.state.cursor, stood.cursor);
+  EXPECT_TRUE(reader_.state.full->after.is_zero());
+  for (const auto& [key, value] : reader_.storage.rows()) {
+    if (key[0] == 'R') continue;
+    EXPECT_EQ(before.at(key), value);
+  }
+  ExpectError(reader_.Full(source_), ErrorCode::kSuspect);
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  EXPECT_EQ(Full(10).modified, 60u);
+  Move(1, 60);
+  ExpectError(reader_.Full(source_), ErrorCode::kSuspect);  // an approval is for one copy
+  EXPECT_OK(reader_.FullAskedHere(source_));
+}
+
+TEST_F(FullApplyTest, OtherAddressesOfEarlierRangesCount) {
+  Tell(60);
+  Full();
+  Move(1, 60);
+  ExpectError(reader_.Full(source_, 5), ErrorCode::kSuspect);
+  EXPECT_EQ(reader_.state.full->after, IdOf(20));
+  EXPECT_NE(Target(20), Target(21));
+  EXPECT_EQ(Target(21), "EDK:P21@Site1.Testorg.com");
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  EXPECT_EQ(Full(5).modified, 40u);
+}
+
+TEST_F(FullApplyTest, OtherAddressesOfADayCountWhateverBroughtThem) {
+  Tell(60);
+  Full();
+  Move(1, 15);
+  Full();
+  Move(16, 21);
+  ExpectError(reader_.Full(source_), ErrorCode::kSuspect);
+  EXPECT_OK(RejectSuspect(reader_.state));
+  reader_.state.rejected_run = {};
+  reader_.now += std::chrono::hours(25);
+  EXPECT_EQ(Full().modified, 6u);
+}
+
+TEST_F(FullApplyTest, OtherAddressesUnderAnotherHashKeyCount) {
+  Tell(60);
+  Full();
+  source_.epoch = {2, FilledId<EpochId>(8)};
+  source_.terms.hash_key = FilledId<HashKey>(66);
+  Move(1, 25);
+  ExpectError(reader_.Full(source_), ErrorCode::kSuspect);
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  EXPECT_EQ(Full().modified, 25u);
+}
+
+TEST_F(FullApplyTest, AnEmptyCopyDoesNotAnswerWhatWaits) {
+  Tell(3);
+  Full();
+  reader_.state.suspect = RunTotals{FilledId<RunId>(4), {}};
+  ++source_.sequence;
+  source_.told.clear();
+  ExpectError(reader_.Full(source_), ErrorCode::kSuspect);
+  reader_.state.suspect.reset();
+  Full();
 }
 
 // ---- bounds

@@ -27,7 +27,14 @@ class GateTest : public ::testing::Test {
     return JudgeRun(transaction_, settings_, totals, state_, now_).value();
   }
   GateVerdict Told(std::uint64_t retargets) {
-    return CountRetargets(settings_, {{kMailbox, retargets}}, state_);
+    return CountRetargets(transaction_, settings_, {{kMailbox, retargets}}, state_, now_).value();
+  }
+  // The verdict over the last of them.
+  GateVerdict Copied(std::uint64_t retargets) {
+    GateVerdict verdict = GateVerdict::kPass;
+    for (; retargets > 0; --retargets)
+      verdict = CountCopied(transaction_, settings_, kMailbox, state_, now_).value();
+    return verdict;
   }
   void Approve(std::uint8_t run, std::uint64_t retargets) {
     state_.approved_run = FilledId<RunId>(run);
@@ -149,7 +156,75 @@ TEST_F(GateTest, RetargetsAreCountedWhateverARunDeclares) {
   EXPECT_EQ(Told(20), GateVerdict::kPass);
   EXPECT_EQ(Told(1), GateVerdict::kSuspect);
   EXPECT_EQ(Judge(Run(2, 0)), GateVerdict::kPass);
-  EXPECT_EQ(Told(60), GateVerdict::kPass) << "another run has its own budget";
+  EXPECT_EQ(Told(1), GateVerdict::kSuspect) << "whatever run it is of";
+}
+
+TEST_F(GateTest, RetargetsOfADayCountWhateverTheirRuns) {
+  for (std::uint8_t run = 1; run <= 6; ++run) {
+    EXPECT_EQ(Judge(Run(run, 0, 10)), GateVerdict::kPass);
+    EXPECT_EQ(Told(10), GateVerdict::kPass);
+    now_ += kHour;
+  }
+  EXPECT_EQ(Judge(Run(7, 0, 1)), GateVerdict::kSuspect);
+  EXPECT_EQ(Judge(Run(0, 0, 1)), GateVerdict::kSuspect) << "without a name too";
+  EXPECT_EQ(Left(), 60u) << "deletes have a budget of their own";
+  now_ += 24 * kHour;
+  EXPECT_EQ(Judge(Run(7, 0, 60)), GateVerdict::kPass);
+}
+
+TEST_F(GateTest, ARunThatDeclaresItsPartsNeedsItsBudgetOnce) {
+  EXPECT_EQ(Judge(Run(1, 0, 60)), GateVerdict::kPass);
+  for (int batch = 0; batch < 6; ++batch) {
+    EXPECT_EQ(Judge(Run(1, 0, 60)), GateVerdict::kPass);
+    EXPECT_EQ(Told(10), GateVerdict::kPass);
+  }
+  EXPECT_EQ(Told(1), GateVerdict::kSuspect);
+}
+
+TEST_F(GateTest, WhatWasApprovedSpendsNothing) {
+  Approve(2, 500);
+  EXPECT_EQ(Judge(Run(2, 0, 500)), GateVerdict::kPass);
+  EXPECT_EQ(Told(500), GateVerdict::kPass);
+  EXPECT_EQ(Judge(Run(3, 0, 60)), GateVerdict::kPass);
+}
+
+TEST_F(GateTest, WhileSomethingWaitsNothingElsePasses) {
+  state_.suspect = Run(2, 0, 61);
+  EXPECT_EQ(Judge(Run(3, 0)), GateVerdict::kSuspect);
+  now_ += 48 * kHour;
+  settings_.max_deletes = DeleteBudget{100, true};
+  EXPECT_EQ(Judge(Run(2, 0, 61)), GateVerdict::kSuspect) << "nobody has said yes";
+}
+
+TEST_F(GateTest, CopiesSpendTheBudgetOfRuns) {
+  EXPECT_EQ(Judge(Run(1, 0, 40)), GateVerdict::kPass);
+  EXPECT_EQ(Told(40), GateVerdict::kPass);
+  EXPECT_EQ(Copied(20), GateVerdict::kPass);
+  EXPECT_EQ(Copied(1), GateVerdict::kSuspect);
+}
+
+TEST_F(GateTest, AnApprovedCopyMayDoAnything_AndSpendsNothing) {
+  state_.approved_run = CopyRun({{1, {}}, 5, FilledId<Digest>(3)});
+  EXPECT_EQ(Copied(600), GateVerdict::kPass);
+  EXPECT_EQ(Judge(Run(3, 0, 60)), GateVerdict::kPass);
+}
+
+TEST_F(GateTest, ACopyMayBringWhatAnApprovedRunWould) {
+  Approve(2, 70);
+  EXPECT_EQ(Copied(70), GateVerdict::kPass);
+  EXPECT_EQ(Copied(1), GateVerdict::kSuspect);
+}
+
+TEST_F(GateTest, AnApprovalIsSpentOnce_ByTheRunOrACopy) {
+  Approve(2, 70);
+  EXPECT_EQ(Copied(70), GateVerdict::kPass);
+  EXPECT_EQ(Judge(Run(2, 0, 70)), GateVerdict::kPass);
+  EXPECT_EQ(Told(1), GateVerdict::kSuspect);
+}
+
+TEST_F(GateTest, AfterANoACopyBringsNoOtherAddressUnseen) {
+  state_.rejected_run = FilledId<RunId>(2);
+  EXPECT_EQ(Copied(1), GateVerdict::kSuspect);
 }
 
 TEST_F(GateTest, WhatWasDeclaredPasses_ThoughTheRowsBecomeFewer) {

@@ -91,5 +91,58 @@ TEST_F(ImportPolicyTest, ARunThatGivesMoreAddressesThanItDeclares_LeavesNothing)
   EXPECT_TRUE(report->sums_equal);
 }
 
+TEST_F(ImportPolicyTest, AFullFileThatGivesManyAddresses_WaitsForAPerson) {
+  source_.Start();
+  source_.AddAll(People(1, 30));
+  PutFull();
+  EXPECT_OK(Import());
+  for (unsigned i = 1; i <= 25; ++i) {
+    Change person = source_.told[IdOf(i)];
+    person.target_address = "EDK:x" + std::to_string(i) + "@Site1.Testorg.com";
+    source_.Add(person);
+  }
+  const Position cursor = source_.At();
+  ++source_.sequence;
+  PutFull();
+  Refused(ErrorCode::kSuspect);
+  Refused(ErrorCode::kSuspect);
+  ReaderState state = State();
+  EXPECT_EQ(state.cursor, cursor);
+  ASSERT_TRUE(state.suspect);
+  EXPECT_OK(ApproveSuspect(state));
+  Write([&](storage::Transaction& transaction) { StoreReader(transaction, state); });
+  const auto report = Import();
+  EXPECT_OK(report);
+  EXPECT_EQ(report->counts.modified, 25u);
+  EXPECT_TRUE(report->sums_equal);
+  EXPECT_FALSE(State().suspect);
+}
+
+// An unchanged copy answers what came before it, as any other does.
+TEST_F(ImportPolicyTest, AnUnchangedFullFile_EndsAForkAndARejectedRun) {
+  source_.Start();
+  source_.AddAll(People(1, 3));
+  PutFull();
+  EXPECT_OK(Import());
+  ReaderState state = State();
+  state.hold_all_deletes = true;
+  state.rejected_run = FilledId<RunId>(5);
+  Write([&](storage::Transaction& transaction) { StoreReader(transaction, state); });
+  EXPECT_EQ(Import()->counts.unchanged, 3u);
+  EXPECT_EQ(State().rejected_run, state.rejected_run) << "that one comes behind this copy";
+  ReaderState waiting = State();
+  waiting.suspect = RunTotals{FilledId<RunId>(6), {}};
+  Write([&](storage::Transaction& transaction) { StoreReader(transaction, waiting); });
+  EXPECT_EQ(Import()->counts.unchanged, 3u) << "and so does what waits";
+  EXPECT_EQ(State().suspect, waiting.suspect);
+  waiting.suspect.reset();
+  Write([&](storage::Transaction& transaction) { StoreReader(transaction, waiting); });
+  ++source_.sequence;
+  PutFull();
+  EXPECT_EQ(Import()->counts.unchanged, 3u);
+  EXPECT_FALSE(State().hold_all_deletes);
+  EXPECT_TRUE(State().rejected_run.is_zero());
+}
+
 }  // namespace
 }  // namespace dirsync

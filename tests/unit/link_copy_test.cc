@@ -1,4 +1,5 @@
 // Full copies by ranges (R2): what happens when the producer's stream moves on in their middle.
+#include "agent/core/review.h"
 #include "proto/codec/roster_codec.h"
 #include "tests/unit/link_world.h"
 
@@ -204,6 +205,98 @@ TEST_F(LinkCopyTest, OfASiteThatLeaves_AContainerThatIsUsedHereStays) {
   EXPECT_TRUE(reader_.Has("/o=Testorg/ou=Site1/cn=Recipients/cn=Berlin/cn=Ours"));
   EXPECT_FALSE(reader_.Has("Hamburg"));
   EXPECT_FALSE(reader_.Has("Mailbox1"));
+}
+
+// ---- R4
+
+// Site1 has read three mailboxes, and lets one of them get another address a day.
+class LinkSuspectTest : public LinkCopyTest {
+ protected:
+  LinkSuspectTest() {
+    for (const char* name : kNames) Tell(name);
+    Finish(Begin());
+    EXPECT_TRUE(reader_.store().Write([](storage::Transaction& transaction) -> Result<> {
+      DIRSYNC_TRY(settings, LoadInstance(transaction, "Site2.OUT"));
+      settings.max_deletes = DeleteBudget{1, false};
+      StoreInstance(transaction, settings);
+      return {};
+    }));
+    reader_.Pump();
+    for (const char* name : kNames)
+      producer_.SetAddress(name, "EDK:moved." + std::string(name) + "@Site2.test");
+    Keep(producer_.Pump());
+    reader_.Events();
+  }
+  AdminRequest From(const std::string& signer) {
+    AdminRequest asked;
+    asked.target = "Site1";
+    asked.signer = signer;
+    asked.nonce = TestId<Nonce>(++nonce_);
+    asked.expires = reader_.now() + std::chrono::minutes(5);
+    asked.words = {"resync", "take", kTold.ToString()};
+    SignRequest(asked, TestKey(signer));
+    return asked;
+  }
+  // A copy that somebody asks for, as far as it goes.
+  void Asks(const std::string& signer) { Serve(reader_.Hear(From(signer))); }
+  void Serve(const Messages& said) {
+    const auto asked = Of<GetRange>(said);
+    if (!asked.empty()) Finish(asked.front());
+  }
+  void Decide(Result<> (*verdict)(ReaderState&)) {
+    auto reader = reader_.Reader(kTold);
+    ASSERT_TRUE(verdict(*reader));
+    ASSERT_TRUE(reader_.store().Write([&](storage::Transaction& transaction) -> Result<> {
+      StoreReader(transaction, *reader);
+      return {};
+    }));
+  }
+  bool IsMoved() { return reader_.Has("EDK:moved.Mailbox3@Site2.test"); }
+
+  static constexpr const char* kNames[] = {"Mailbox1", "Mailbox2", "Mailbox3"};
+  std::uint64_t nonce_ = 50;
+};
+
+TEST_F(LinkSuspectTest, ACopyThatItsSiteAskedFor_StopsForAPerson_AndGoesOnAfterAYes) {
+  const Position cursor = reader_.Cursor(kTold);
+  for (const char* signer : {"Site2", "Site4"}) {
+    Asks(signer);
+    EXPECT_FALSE(IsMoved()) << signer;
+    EXPECT_TRUE(reader_.Reader(kTold)->suspect) << signer;
+    EXPECT_EQ(reader_.Cursor(kTold), cursor);
+    EXPECT_THAT(reader_.Events(), Contains(Pair("suspect", ErrorCode::kSuspect)));
+  }
+  EXPECT_EQ(reader_.link().Report().instances.at(0).problem, ErrorCode::kSuspect);
+  EXPECT_THAT(Of<GetRange>(reader_.Tick(std::chrono::hours(1))), IsEmpty());
+  Decide(ApproveSuspect);
+  Serve(reader_.Tick(std::chrono::seconds(1)));
+  EXPECT_TRUE(IsMoved());
+  EXPECT_FALSE(reader_.Reader(kTold)->suspect);
+}
+
+TEST_F(LinkSuspectTest, ACopyThatAPersonHereAskedFor_Passes) {
+  Asks("Site2");
+  const auto said = reader_.link().TakeFull("Site2.OUT");
+  ASSERT_TRUE(said);
+  Serve(*said);
+  EXPECT_TRUE(IsMoved());
+  EXPECT_FALSE(reader_.Reader(kTold)->suspect);
+}
+
+TEST_F(LinkSuspectTest, AfterANo_ACopyIsTakenOnlyWhenSomebodyAsks) {
+  Asks("Site2");
+  Decide(RejectSuspect);
+  EXPECT_THAT(Of<GetRange>(reader_.Tick(std::chrono::seconds(1))), IsEmpty());
+  EXPECT_EQ(reader_.link().Report().instances.at(0).problem, ErrorCode::kRefused);
+  EXPECT_THAT(Of<Subscribe>(reader_.Tick(std::chrono::minutes(5))), SizeIs(1))
+      << "what comes in batches may go on";
+  EXPECT_THAT(Of<GetRange>(reader_.Hear(Answered(SubscribeOutcome::kNeedsRanges))), IsEmpty());
+  EXPECT_FALSE(reader_.Reader(kTold)->suspect) << "nobody is asked again";
+  for (const char* name : kNames) producer_.SetAddress(name, "");
+  Keep(producer_.Pump());
+  Asks("Site2");
+  EXPECT_TRUE(reader_.Reader(kTold)->rejected_run.is_zero());
+  EXPECT_FALSE(IsMoved());
 }
 
 }  // namespace

@@ -94,6 +94,20 @@ class LinkSite {
       return {};
     });
   }
+  // Its primary one; empty: the generated one is that again.
+  void SetAddress(const std::string& name, const std::string& address) {
+    Write([&](storage::Transaction& transaction) -> Result<> {
+      IdSource ids = MakeIds(world_);
+      Directory directory(transaction, store_->profile(), ids, world_.Now());
+      DIRSYNC_TRY(entry, directory.Resolve(name));
+      std::vector<std::string> addresses = {"EDK:" + name + "@" + name_ + ".test"};
+      if (!address.empty()) addresses = {address};
+      EntryEdit edit;
+      edit.set = {{std::string(attribute::kProxyAddresses), addresses}};
+      DIRSYNC_CHECK(directory.Edit(entry, edit));
+      return {};
+    });
+  }
   void AddContainer(const std::string& name, const std::string& container = "Recipients") {
     Write([&](storage::Transaction& transaction) -> Result<> {
       IdSource ids = MakeIds(world_);

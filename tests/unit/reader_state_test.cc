@@ -55,6 +55,35 @@ TEST(ReaderState_ReadsWhatItWrote, InAnEarlierVersion) {
   EXPECT_EQ(DecodeReader(row).value(), state);
 }
 
+TEST(ReaderState_CopyRun, IsKnownAsSuch) {
+  const Position at{{2, FilledId<EpochId>(2)}, 9, FilledId<Digest>(3)};
+  EXPECT_TRUE(IsCopyRun(CopyRun(at)));
+  EXPECT_NE(CopyRun(at), CopyRun({at.epoch, at.sequence, FilledId<Digest>(4)}));
+  EXPECT_FALSE(IsCopyRun(FilledId<RunId>(0xfe)));
+  EXPECT_FALSE(IsCopyRun({}));
+}
+
+TEST(ReaderState_EndRuns, EndsWhatTheCopyHolds_NotWhatIsAheadOfIt) {
+  const ReaderState before = Sample();
+  ReaderState state = before;
+  EndRuns(state, state.cursor);
+  EXPECT_FALSE(state.hold_all_deletes);
+  EXPECT_EQ(state.suspect, before.suspect);
+  EXPECT_EQ(state.approved_retargets, before.approved_retargets);
+  EXPECT_EQ(state.rejected_run, before.rejected_run);
+  Position ahead = state.cursor;
+  ++ahead.sequence;
+  ahead.digest = FilledId<Digest>(44);
+  state.rejected_run = CopyRun(ahead);
+  state.approved_run = CopyRun(state.cursor);
+  EndRuns(state, state.cursor);
+  EXPECT_EQ(state.rejected_run, CopyRun(ahead));
+  EXPECT_TRUE(state.approved_run.is_zero());
+  EndRuns(state, ahead);
+  EXPECT_FALSE(state.suspect);
+  EXPECT_TRUE(state.rejected_run.is_zero());
+}
+
 TEST(ReaderState_RefusesDamage, CutAtEveryByteOrLonger) {
   const std::string whole = EncodeReader(Sample());
   for (std::size_t size = 0; size < whole.size(); ++size)

@@ -250,6 +250,13 @@ class Reader {
                            std::size_t entries_max = SIZE_MAX, bool after_rollback = false) {
     return Full(source, source.Listing(), range, entries_max, after_rollback);
   }
+  // One that a person here asked for.
+  Result<ApplyCounts> FullAskedHere(const Source& source) {
+    asked_here = true;
+    Result<ApplyCounts> counts = Full(source);
+    asked_here = false;
+    return counts;
+  }
   Result<ApplyCounts> Full(const Source& source, const std::vector<Change>& listing,
                            std::size_t range, std::size_t entries_max, bool after_rollback) {
     state.stream = source.stream;
@@ -257,6 +264,7 @@ class Reader {
     ApplyInput input = Input();
     FullApply apply(input, source.At(), source.terms, state);
     auto transaction = std::make_unique<storage::Transaction>(storage);
+    apply.AskedHere(asked_here);
     apply.Begin(*transaction);
     std::size_t taken = 0;
     for (const Change& whole : listing) {
@@ -270,6 +278,10 @@ class Reader {
         stored = state;
         transaction = std::make_unique<storage::Transaction>(storage);
         apply.Begin(*transaction);
+      }
+      if (!result && result.error().code == ErrorCode::kSuspect) {
+        transaction = std::make_unique<storage::Transaction>(storage);
+        Commit(*transaction, state);
       }
       if (!result) return std::unexpected(std::move(result).error());
       if (++taken % range == 0) {
@@ -379,6 +391,7 @@ class Reader {
   Instant now = FromMillis(1'700'000'000'000);
   storage::MemoryStorage storage;
   ReaderState state;
+  bool asked_here = false;  // copies from now on
   std::vector<PlanLine> plan;
   MailDomains domains;
 };

@@ -298,13 +298,99 @@ TEST_F(SuspectTest, WholeEntriesCountAsWell) {
   reader_.state.suspect.reset();
 }
 
+// Each batch may be a run of its own, or name none.
+TEST_F(SuspectTest, PiecesOfItCountTogether) {
+  std::vector<Change> changes = std::move(batch_.changes);
+  --source_.sequence;
+  for (std::size_t i = 0; i < 20; ++i) {
+    Batch piece = source_.Number({changes[i]});
+    if (i % 2 == 0) piece.run = {};
+    reader_.Must(piece);
+  }
+  for (const bool named : {false, true}) {
+    Batch piece = source_.Number({changes[20]});
+    if (!named) piece.run = {};
+    ExpectError(reader_.Apply(piece), ErrorCode::kSuspect);
+    EXPECT_OK(ApproveSuspect(reader_.state));
+    reader_.Must(piece);
+    changes.erase(changes.begin() + 20);
+  }
+  reader_.now += std::chrono::hours(25);
+  reader_.Must(source_.Number({changes[20]}));
+}
+
+TEST_F(SuspectTest, ABatchOfAnotherKindIsJudgedAsWell) {
+  batch_.run.run = {};
+  batch_.kind = BatchKind::kCanary;
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
+  batch_.changes.resize(1);
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);  // what waits, waits
+  reader_.state.suspect.reset();
+}
+
+TEST_F(SuspectTest, ABatchThatSaysItIsACopyIsNone) {
+  batch_.run.run = CopyRun(source_.At());
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
+  EXPECT_FALSE(IsCopyRun(reader_.state.suspect->run));
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  reader_.Must(batch_);
+}
+
+// The delete of all of them was held; then they come back, elsewhere.
+TEST_F(SuspectTest, HeldEntriesThatReturnElsewhereCount) {
+  --source_.sequence;
+  std::vector<Change> people, deletes;
+  for (unsigned i = 1; i <= 25; ++i) {
+    people.push_back(source_.told[IdOf(i)]);
+    deletes.push_back(source_.Delete(IdOf(i)));
+  }
+  EXPECT_EQ(reader_.Must(source_.Number(deletes)).held, 25u);
+  Batch back = source_.AddAll(people);
+  ExpectError(reader_.Apply(back), ErrorCode::kSuspect);
+  EXPECT_EQ(reader_.state.suspect->by_class[EntryClass::kMailbox].retargets, 25u);
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  EXPECT_EQ(reader_.Must(back).superseded, 25u);
+}
+
+TEST_F(SuspectTest, WhatWaitsIsNotClearedByACopyThatNobodyHereAskedFor) {
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
+  const RunTotals waits = *reader_.state.suspect;
+  ExpectError(reader_.Full(source_), ErrorCode::kSuspect);
+  EXPECT_EQ(reader_.state.suspect, waits);
+  EXPECT_EQ(reader_.Here(IdOf(1))->attributes.First("Target-Address"), "EDK:P1@Site1.Testorg.com");
+  EXPECT_OK(reader_.FullAskedHere(source_));
+  EXPECT_FALSE(reader_.state.suspect);
+  EXPECT_NE(reader_.Here(IdOf(1))->attributes.First("Target-Address"), "EDK:P1@Site1.Testorg.com");
+}
+
+TEST_F(SuspectTest, ApprovedItMayComeByACopy) {
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
+  EXPECT_OK(ApproveSuspect(reader_.state));
+  EXPECT_EQ(reader_.Full(source_)->modified, 25u);
+  EXPECT_TRUE(reader_.state.approved_run.is_zero());
+}
+
+TEST_F(SuspectTest, RejectedItDoesNotComeByACopyEither_UntilItIsPutRight) {
+  ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
+  EXPECT_OK(RejectSuspect(reader_.state));
+  for (unsigned i = 2; i <= 25; ++i) source_.Add(Person(i, "P" + std::to_string(i)));
+  ExpectError(reader_.Full(source_), ErrorCode::kSuspect);  // one of them is left
+  EXPECT_EQ(reader_.state.suspect->by_class[EntryClass::kMailbox].retargets, 1u);
+  EXPECT_OK(RejectSuspect(reader_.state));
+  ExpectError(reader_.Full(source_), ErrorCode::kRefused);
+  EXPECT_FALSE(reader_.state.suspect) << "it is not asked again";
+  source_.Add(Person(1, "P1"));
+  EXPECT_EQ(reader_.Full(source_)->unchanged, 30u);
+  EXPECT_TRUE(reader_.state.rejected_run.is_zero());
+}
+
 TEST_F(SuspectTest, RejectedItNeverPassesUntilAFullCopy) {
   ExpectError(reader_.Apply(batch_), ErrorCode::kSuspect);
   EXPECT_OK(RejectSuspect(reader_.state));
   ExpectError(reader_.Apply(batch_), ErrorCode::kRefused);
   ExpectError(reader_.Apply(batch_), ErrorCode::kRefused);
   ExpectError(RejectSuspect(reader_.state), ErrorCode::kNotFound);
-  EXPECT_OK(reader_.Full(source_));
+  EXPECT_OK(reader_.FullAskedHere(source_));
   EXPECT_TRUE(reader_.state.rejected_run.is_zero());
 }
 
