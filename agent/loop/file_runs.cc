@@ -218,7 +218,8 @@ Result<bool> FileRuns::MayFitNow(const Candidate& candidate,
   const auto found = early_.find(candidate.file.path);
   if (found == early_.end()) return true;
   const Early& early = found->second;
-  if (early.cursor != CursorOf(reader) || (reader && reader->suspect)) return true;
+  if (early.cursor != CursorOf(reader)) return true;
+  if (early.suspect) return !reader || !reader->suspect;
   if (early.again == Instant{}) return false;
   if (early.again <= store_.world().Now()) return true;
   DIRSYNC_TRY(limits, LimitsOf(store_.storage(), candidate.header.stream.site));
@@ -228,7 +229,8 @@ Result<bool> FileRuns::MayFitNow(const Candidate& candidate,
 void FileRuns::Remember(const Candidate& candidate, const std::optional<ReaderState>& reader,
                         const Outcome& outcome) {
   Early& early = early_[candidate.file.path];
-  early = {CursorOf(reader), {}, {}};
+  early = {CursorOf(reader), {}, {}, false};
+  early.suspect = outcome.error && outcome.error->code == ErrorCode::kSuspect;
   if (!outcome.error || outcome.error->code != ErrorCode::kOverLimit) return;
   if (const auto limits = LimitsOf(store_.storage(), candidate.header.stream.site))
     early.limits = *limits;

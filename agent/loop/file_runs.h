@@ -57,6 +57,7 @@ class FileRuns {
     Position cursor;
     SiteLimits limits;
     Instant again{};
+    bool suspect = false;  // it waits for a person
   };
   FileRuns(Store& store, std::string out, std::function<void(LinkEvent)> tell)
       : store_(store), out_(std::move(out)), tell_(std::move(tell)) {}
