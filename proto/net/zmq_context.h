@@ -66,10 +66,12 @@ struct UnderWay {
   std::atomic<std::uint64_t> bytes{0};
   std::shared_ptr<UnderWay> of_key;  // null: this is it
 
+  // Of this and, if there is one, of its key. Thread-safe.
   void Add(std::uint64_t more) {
     bytes.fetch_add(more, std::memory_order_relaxed);
     if (of_key) of_key->Add(more);
   }
+  // What Add() was given, once ZeroMQ holds it no more.
   void Subtract(std::uint64_t less) {
     bytes.fetch_sub(less, std::memory_order_relaxed);
     if (of_key) of_key->Subtract(less);

@@ -335,12 +335,13 @@ fires Restored CanaryLate NeedsRanges ReaderOffline
 start_agent 3
 agent_serves 3
 touch ticks/3
-# Both are told now of the deletes and of the suspect run, and ask too.
+# Both are told now of the deletes and of the suspect run, and ask too. Site2, put back, gives its
+# people the addresses that they had before: everybody asks about that.
 persons_answer() {
-  for n in 2 3; do approve_held "$n"; done
+  for n in 1 2 3 4; do approve_held "$n"; done
   is_clear DeletesHeld && is_clear SuspectRun && is_clear CanaryLate
 }
-until_true "Site2 and Site3 are answered" persons_answer
+until_true "all are answered" persons_answer
 clears ReaderOffline CanaryLate ReaderHoldsLog LogFullSoon NeedsRanges Restored
 
 # ---- the broker itself: its disk, its loop, its process
