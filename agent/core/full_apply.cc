@@ -105,10 +105,7 @@ Result<> FullApply::State::Stop() {
     if (of_class.told > 0) totals.by_class[entry_class].retargets = of_class.told;
   reader = *begun;
   const std::string copy = "apply full copy of " + reader.stream.ToString() + ": ";
-  if (reader.rejected_run == totals.run)
-    return Fail(ErrorCode::kRefused, copy + "it was rejected here",
-                "at " + reader.stream.site + ", once it is put right: dirsync run " +
-                    reader.stream.instance + " --full");
+  if (reader.rejected_run == totals.run) return Rejected("full copy", reader.stream);
   if (reader.suspect)
     return Fail(ErrorCode::kSuspect, copy + "what came before it waits for a person");
   reader.suspect = std::move(totals);

@@ -133,15 +133,18 @@ Result<> CountDeletes(storage::Transaction& transaction, const ReaderState& stat
   return Spend(transaction, state, {Spent::kDeletes, entry_class}, deletes, now);
 }
 
+std::unexpected<Error> Rejected(const std::string& what, const StreamName& stream) {
+  return Fail(ErrorCode::kRefused,
+              "apply " + what + " of " + stream.ToString() + ": it was rejected here",
+              "at " + stream.site + ", once it is put right: dirsync run " + stream.instance +
+                  " --full, or by the broker dirsync resync run --full");
+}
+
 Result<GateVerdict> JudgeRun(const storage::ReadView& view, const InstanceSettings& settings,
                              const RunTotals& totals, ReaderState& state, Instant now) {
   const bool named = !totals.run.is_zero();
   if (named && totals.run == state.rejected_run)
-    return Fail(ErrorCode::kRefused,
-                "apply run " + totals.run.hex() + " of " + state.stream.ToString() +
-                    ": it was rejected here",
-                "at " + state.stream.site + ", once it is put right: dirsync run " +
-                    state.stream.instance + " --full");
+    return Rejected("run " + totals.run.hex(), state.stream);
   // Neither time nor another run decides instead of a person.
   if (state.suspect) return GateVerdict::kSuspect;
   if (named && totals.run == state.run) return GateVerdict::kPass;

@@ -23,6 +23,9 @@ enum class GateVerdict : std::uint8_t {
   kPass,     // apply; deletes of the classes in state.hold_deletes are held
   kSuspect,  // more retargets than may pass: stop before them, cursor unmoved (R4)
 };
+// The error of a run or copy that a person here has rejected, with the way on: REFUSED.
+std::unexpected<Error> Rejected(const std::string& what, const StreamName& stream);
+
 // Judges a run once, by what it declares, before its first write: sets state.run,
 // state.hold_deletes, and begins state.retargets. As many entries of a class may be given another
 // address in 24 hours as may be deleted, of whatever runs and copies. An approval ends with the run
