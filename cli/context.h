@@ -8,6 +8,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "agent/loop/agent_control.h"
 #include "agent/service/store.h"

@@ -1,6 +1,7 @@
 // Steps that the commands on entries share.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <string>
 #include <string_view>

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/core/mirror.h"
 #include "agent/directory/directory.h"

@@ -1,6 +1,7 @@
 // What a resync of a site would do: which site takes which stream whole.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -4,10 +4,12 @@
 #include <rocksdb/db.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/background_ingest.h"

@@ -1,10 +1,12 @@
 // One call of Capture: settles entries against the told table, one by one.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 

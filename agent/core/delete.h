@@ -1,8 +1,10 @@
 // A delete by the source: the entry goes, or is held for a person (R4, R5, R25).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "agent/core/apply_context.h"

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/core/apply_context.h"
 #include "agent/core/mirror.h"

@@ -2,6 +2,8 @@
 // never sequenced.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 

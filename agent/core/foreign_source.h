@@ -1,6 +1,8 @@
 // Who a foreign system is, as a source of entries (R23).
 #pragma once
 
+#include <string>
+
 #include "agent/core/apply_context.h"
 #include "proto/base/text.h"
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <map>
+#include <string>
 
 #include "agent/core/instance.h"
 #include "agent/core/reader_state.h"

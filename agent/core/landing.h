@@ -1,6 +1,7 @@
 // Writes a told entry into the directory here, or says why it cannot stand there.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "agent/core/apply_context.h"

@@ -2,6 +2,7 @@
 // stands (R27). Every told entry has a row, applied or not, so that sums compare.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,9 +1,12 @@
 // Which entries a stream tells, and as what.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/core/instance.h"

@@ -1,6 +1,7 @@
 // What values attributes may have, by the attribute table.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "proto/base/error.h"

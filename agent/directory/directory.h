@@ -3,6 +3,7 @@
 // brought them changes them.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 // Takes strict fields off the front of a `#!` line: exact words, single blanks, lower-case hex.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string_view>

@@ -3,6 +3,7 @@
 // saw before it is parsed (R13). One bad record refuses the file (R23).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>

@@ -1,6 +1,7 @@
 // Writes a sync file piece by piece; memory does not grow with the file.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

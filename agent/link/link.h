@@ -8,6 +8,8 @@
 // Not thread-safe: same thread as every other user of the Store.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>

@@ -2,12 +2,15 @@
 // of it. Everything here can be lost: the store and the next WELCOME bring it back.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/core/apply.h"

@@ -1,6 +1,8 @@
 // What a command can ask of the agent that answers it, besides its store.
 #pragma once
 
+#include <vector>
+
 #include "agent/link/link.h"
 #include "agent/service/store.h"
 

@@ -3,6 +3,7 @@
 // rest, one that waits for another site or for a person does not.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>

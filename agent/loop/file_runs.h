@@ -2,11 +2,13 @@
 // changed is exported to OUT. (One site's OUT, carried, is another's IN.)
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "agent/core/instance.h"
 #include "agent/core/reader_state.h"

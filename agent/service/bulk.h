@@ -1,7 +1,9 @@
 // Whole directories in and out: load, dump, backup, restore.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 

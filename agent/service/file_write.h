@@ -1,6 +1,7 @@
 // Sync files as one write: into PATH.part, synced, ready to be renamed.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

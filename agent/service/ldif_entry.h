@@ -1,8 +1,11 @@
 // One LDIF record as an entry of this site, and back.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/directory/directory.h"
 #include "agent/file/ldif.h"

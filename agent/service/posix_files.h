@@ -1,7 +1,10 @@
 // FileSystem on the machine's disk.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/file/file_system.h"
 

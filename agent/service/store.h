@@ -1,6 +1,8 @@
 // An opened site: its storage, its profile and its signing key.
 #pragma once
 
+#include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <string>

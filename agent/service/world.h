@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "agent/file/file_system.h"
 #include "proto/base/id_source.h"

@@ -1,6 +1,7 @@
 // Rows of a broker's store beside its logs; bytes in storage/FORMAT.md. Internal to broker/core.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -1,8 +1,10 @@
 // The rules behind link_state.h: facts of one link in, its word, sentence and command out.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "broker/core/link_state.h"
 

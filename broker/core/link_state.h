@@ -5,6 +5,7 @@
 // Pure: everything follows from its arguments.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 // Whether a log holds what its producer told: numbers, chain, digests, signatures.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>

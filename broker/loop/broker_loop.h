@@ -1,6 +1,7 @@
 // The broker's process: sockets, commits, clock. Decides nothing.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 // Room on the broker's disk (R30): when publishing must stop, and a reserve for what frees room.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "storage/disk_space.h"

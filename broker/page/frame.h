@@ -1,8 +1,10 @@
 // What all views share: head, navigation, the verdict, marks and links.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/page/html.h"
 #include "broker/page/pages.h"

@@ -1,6 +1,7 @@
 // What each address answers. No sockets: a request in, an answer out, so that tests need no server.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>

@@ -2,6 +2,7 @@
 // All functions are thread-safe and never fail on any input bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>

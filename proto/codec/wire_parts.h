@@ -2,6 +2,8 @@
 // ours writes. Internal to the codec.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "proto/codec/wire_id.h"

@@ -2,6 +2,7 @@
 // file without a name. Thread-safety: one thread.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>

@@ -3,6 +3,7 @@
 // carries nothing any more is for the owner to find, by pings, and to open anew.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>

@@ -2,6 +2,8 @@
 // kind, and every part with its length, so that no signature serves for anything else.
 #pragma once
 
+#include <string_view>
+
 #include "proto/base/crypto.h"
 #include "proto/base/error.h"
 #include "proto/model/message.h"
