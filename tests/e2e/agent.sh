@@ -16,8 +16,8 @@ expect() {  # expect STATUS TEXT COMMAND...
   [ "$got" = "$status" ] || wrong "$* ended with $got, not $status: $said"
   case $said in *"$text"*) ;; *) wrong "$* said: $said" ;; esac
 }
-until_true() {  # until_true WHAT COMMAND...: polls for 20 seconds
-  local what=$1 end=$((SECONDS + 20)); shift
+until_true() {  # until_true WHAT COMMAND...: polls for 90 seconds
+  local what=$1 end=$((SECONDS + 90)); shift
   until "$@"; do [ "$SECONDS" -lt "$end" ] || wrong "$what: not in time"; read -rt 0.02 <> <(:) || :; done
 }
 start() {

@@ -173,7 +173,7 @@ class Alternation {
   }
 
   bool ByBroker(int from) {
-    return Until([&] { return Compare(from).empty(); }, std::chrono::seconds(30), 5);
+    return Until([&] { return Compare(from).empty(); }, std::chrono::seconds(120), 5);
   }
 
   // The changes in a file one way, and the acknowledgement in a file the other way.

@@ -83,7 +83,7 @@ SignedStream AbuseFaults::Begin(SiteClient& evil, const std::string& instance,
                                          std::make_shared<const std::string>(std::move(stored))}));
   }
   if (!range) {
-    EXPECT_TRUE(Until([&] { return AppliedOf(instance) == 1; }, std::chrono::seconds(20), 5))
+    EXPECT_TRUE(Until([&] { return AppliedOf(instance) == 1; }, std::chrono::seconds(120), 5))
         << instance << Logs();
   }
   return stream;

@@ -15,7 +15,7 @@
 
 namespace dirsync::e2e {
 
-inline constexpr std::chrono::milliseconds kPatience{20'000};
+inline constexpr std::chrono::milliseconds kPatience{60'000};
 
 // Runs `dirsync broker run`. Its log and what it says go to files beside the store.
 class RunningBroker {

@@ -116,7 +116,7 @@ TEST_F(AbuseFaults, RepeatedForgedFlipped) {
   const Publish second = stream.Next();
   ASSERT_TRUE(evil.Send(second));
   ASSERT_EQ(evil.Await<Published>()->outcome, PublishOutcome::kStored);
-  EXPECT_TRUE(Until([&] { return AppliedOf("GOOD") == 2; }, std::chrono::seconds(20))) << Logs();
+  EXPECT_TRUE(Until([&] { return AppliedOf("GOOD") == 2; }, std::chrono::seconds(120))) << Logs();
   int accepted = 0, duplicates = 0;
   for (int i = 0; i < 10; ++i) {
     ASSERT_TRUE(evil.Send(second));
@@ -158,7 +158,7 @@ TEST_F(AbuseFaults, RepeatedForgedFlipped) {
   }
   for (const std::string& instance : stalled)
     EXPECT_TRUE(Until([&] { return world_->Said(1, "stopped Evil." + instance + ":") > 0; },
-                      std::chrono::seconds(20)))
+                      std::chrono::seconds(120)))
         << instance << Logs();
   for (const std::string& instance : stalled)
     if (AppliedOf(instance) != 1) ++accepted;
@@ -240,7 +240,7 @@ TEST_F(AbuseFaults, UnknownFieldsAndKinds) {
                  std::make_shared<const std::string>(stored)};
   ASSERT_TRUE(evil.Send(second));
   ASSERT_EQ(evil.Await<Published>()->outcome, PublishOutcome::kStored);
-  EXPECT_TRUE(Until([&] { return AppliedOf("NEXT") == 2; }, std::chrono::seconds(20))) << Logs();
+  EXPECT_TRUE(Until([&] { return AppliedOf("NEXT") == 2; }, std::chrono::seconds(120))) << Logs();
   const auto quarantine = world_->Json(1, {"quarantine", "list"});
   ASSERT_FALSE(quarantine.is_discarded());
   EXPECT_EQ(quarantine.size(), 1U);

@@ -129,7 +129,7 @@ TEST_F(AbuseFaults, Bombs) {
       Begin(evil, instance, [&](const Place& place) { return bomb.make(stream, place); });
     }
     EXPECT_TRUE(Until([&] { return world_->Said(1, "stopped Evil." + instance + ":") > 0; },
-                      std::chrono::seconds(20), 5))
+                      std::chrono::seconds(120), 5))
         << bomb.name << Logs();
     if (AppliedOf(instance) != (i % 2 == 0 ? 1U : 0U)) ++accepted;
     ++at_reader;

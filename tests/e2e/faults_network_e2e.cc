@@ -28,9 +28,7 @@ TEST_F(NetworkFaults, Partition) {
   }
   // The others do not wait for the one that is gone.
   const auto apart = Clock::now();
-  EXPECT_TRUE(
-      Until([&] { return world_->BookOf(3, 1) == world_->BookOf(1, 1); }, std::chrono::seconds(20)))
-      << Logs();
+  EXPECT_TRUE(Until([&] { return world_->BookOf(3, 1) == world_->BookOf(1, 1); })) << Logs();
   const double others = Milliseconds(Clock::now() - apart);
   EXPECT_EQ(Missing(1, 2, "apart", 4), 4);
   EXPECT_EQ(Missing(2, 1, "apart", 4), 4);
@@ -68,7 +66,7 @@ TEST_F(NetworkFaults, SlowDisk) {
   const auto begin = Clock::now();
   for (int site = 1; site <= 2; ++site) AddPeople(site, "slow", kPeople);
   const double commands = Milliseconds(Clock::now() - begin);
-  EXPECT_LT(commands, 20'000);  // the sites' own disks are not slow
+  EXPECT_LT(commands, 60'000);  // the sites' own disks are not slow
   const double in_step = UntilInStep(std::chrono::seconds(180));
   const std::size_t dropped =
       world_->Said(1, "connected:") + world_->Said(2, "connected:") - sessions;

@@ -110,12 +110,13 @@ class NetWorld : public ::testing::Test {
     return received;
   }
 
-  // What was refused, once there is something.
+  // What was refused, once there is something; not who was too slow for a busy machine.
   std::vector<std::string> Refusals() {
     std::vector<std::string> refusals;
     Until(listener_->descriptors(), [&] {
       EXPECT_FALSE(listener_->Receive().has_value());
-      for (std::string& reason : listener_->TakeRefusals()) refusals.push_back(std::move(reason));
+      for (std::string& reason : listener_->TakeRefusals())
+        if (reason != "handshake-no-detail") refusals.push_back(std::move(reason));
       return !refusals.empty();
     });
     return refusals;

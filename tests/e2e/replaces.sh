@@ -76,6 +76,7 @@ until_true "all have the same people" same_people
 [ -z "$(uniq -d people2)" ] || wrong "doubled: $(uniq -d people2)"
 fact "the three sites have the same $(wc -l <people2) people, $(wc -l <live) of them added meanwhile"
 # The ids of before are gone: their deletes wait for a person, and take nobody along who is there.
+until_true "what is held is said" grep -q '[0-9]* deletes held' agent2.log
 held=$(grep -o '[0-9]* deletes held' agent2.log | tail -1)
 [ "$held" = "40 deletes held" ] || wrong "after a new epoch not every delete is held: $held"
 for n in 2 3; do at "site$n" held approve --all --yes >/dev/null || wrong "Site$n approves nothing"; done

@@ -16,6 +16,15 @@ std::string WordBehind(const std::string& text, const std::string& before) {
   return text.substr(begin, text.find_first_of(",; \n", begin) - begin);
 }
 
+// The line of its addresses that a broker prints once it serves; empty until the line is whole. The
+// log tells the same addresses earlier, in other words.
+std::string ReadyLine(const std::string& said) {
+  const auto begin = said.find("listening on ");
+  const auto end = said.find('\n', begin);
+  if (begin == std::string::npos || end == std::string::npos) return "";
+  return said.substr(begin, end - begin);
+}
+
 }  // namespace
 
 RunningSites::RunningSites(std::string dirsync, int sites, std::string host,
@@ -41,14 +50,14 @@ std::vector<std::string> RunningSites::BrokerArguments(const std::string& listen
 
 bool RunningSites::StartBroker(std::uint64_t dies_at) {
   server(0).Start(dies_at);
+  std::string line;
   const bool up = Until([&] {
-    return server(0).LogOfThisRun().find("joins on ") != std::string::npos || !server(0).running();
+    line = ReadyLine(server(0).LogOfThisRun());
+    return !line.empty() || !server(0).running();
   });
-  const std::string said = server(0).LogOfThisRun();
-  const std::string listen = WordBehind(said, "listening on ");
-  if (!up || listen.empty()) return false;
-  address_ = listen;
-  server(0).set_arguments(BrokerArguments(listen, WordBehind(said, "joins on ")));
+  if (!up || line.empty()) return false;
+  address_ = WordBehind(line, "listening on ");
+  server(0).set_arguments(BrokerArguments(address_, WordBehind(line, "joins on ")));
   return true;
 }
 
@@ -87,6 +96,14 @@ std::string RunningSites::AddSite(const std::vector<std::string>& export_options
       std::make_unique<Server>(arguments, Path("site" + std::to_string(site) + ".log")));
   StartAgent(site);
   return "";
+}
+
+void RunningSites::StartAgent(int site, std::uint64_t dies_at) {
+  const std::string socket = Store(site) + "/control.sock";
+  std::filesystem::remove(socket);  // of one that was killed
+  server(site).Start(dies_at);
+  if (dies_at == 0)
+    Until([&] { return std::filesystem::exists(socket) || !server(site).running(); });
 }
 
 Outcome RunningSites::Command(int site, std::vector<std::string> words) const {

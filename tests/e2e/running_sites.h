@@ -44,7 +44,8 @@ class RunningSites {
   std::string AddSite(const std::vector<std::string>& export_options = {});
   // Its addresses stay those of the first start: agents know them.
   bool StartBroker(std::uint64_t dies_at = 0);
-  void StartAgent(int site, std::uint64_t dies_at = 0) { server(site).Start(dies_at); }
+  // Waits until it takes commands, unless it is to die.
+  void StartAgent(int site, std::uint64_t dies_at = 0);
 
   int sites() const { return static_cast<int>(servers_.size()) - 1; }
   Server& server(int site) { return *servers_[static_cast<std::size_t>(site)]; }

@@ -10,8 +10,8 @@ trap leave EXIT
 cd "$top"
 
 wrong() { echo "WRONG: $*"; tail -n 20 "$top"/*.log; exit 1; }
-until_true() {  # until_true WHAT COMMAND...: polls for 90 seconds
-  local what=$1 end=$((SECONDS + 90)); shift
+until_true() {  # until_true WHAT COMMAND...: polls for 300 seconds
+  local what=$1 end=$((SECONDS + 300)); shift
   until "$@"; do [ "$SECONDS" -lt "$end" ] || wrong "$what: not in time"; read -rt 0.1 <> <(:) || :; done
 }
 at() { local store=$1; shift; "$dirsync" --store "$store" "$@" 2>>"$top/said.log"; }
@@ -35,6 +35,7 @@ start_broker() {
   page=$(sed -n 's/.*page[^0-9]*http:..127.0.0.1:\([0-9]*\).*/\1/p' broker.out)
 }
 start_agent() {  # start_agent N
+  rm -f "site$1/control.sock"  # of one that was killed
   "$dirsync" --store "site$1" agent run >>"agent$1.log" 2>&1 </dev/null &
   process[agent$1]=$!
   until_true "agent $1 serves" [ -S "site$1/control.sock" ]

@@ -28,6 +28,7 @@ start_broker() {
   door=$(sed 's/.*joins on .*:\([0-9]*\).*/\1/' broker.out)
 }
 start_agent() {
+  rm -f "site$1/control.sock"  # of one that was killed
   "$dirsync" --store "site$1" agent run >>"agent$1.log" 2>&1 </dev/null &
   process[agent$1]=$!
   until_true "agent $1 serves" at "site$1" version

@@ -42,7 +42,7 @@ class SitesFaults : public ::testing::Test {
     return missing;
   }
   // Milliseconds until all are in step; the test fails if they never are.
-  double UntilInStep(std::chrono::seconds patience = std::chrono::seconds(60)) {
+  double UntilInStep(std::chrono::seconds patience = std::chrono::seconds(120)) {
     const auto begin = Clock::now();
     EXPECT_TRUE(Until([&] { return world_->InStep(); }, patience)) << Logs();
     return Milliseconds(Clock::now() - begin);
@@ -50,7 +50,7 @@ class SitesFaults : public ::testing::Test {
   double UntilSaid(int site, const std::string& text, std::size_t more_than = 0) {
     const auto begin = Clock::now();
     EXPECT_TRUE(
-        Until([&] { return world_->Said(site, text) > more_than; }, std::chrono::seconds(60), 5))
+        Until([&] { return world_->Said(site, text) > more_than; }, std::chrono::seconds(120), 5))
         << text << " is not said\n"
         << Logs();
     return Milliseconds(Clock::now() - begin);

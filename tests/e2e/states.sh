@@ -32,9 +32,32 @@ beside() {  # beside STORE: the other link, which the broker sees too, is in syn
 
 declare -A code=([fine]=0 [notice]=0 [warning]=1 [critical]=2)
 declare -A word=([fine]=OK [notice]=OK [warning]=WARNING [critical]=CRITICAL)
+# Of says: the state in every form. Leaves in `why` what was not so.
+unsaid() { why=$*; return 1; }
+looks() {
+  local status=0 said part
+  "$dirsync" --store "$store" status >text 2>notes || unsaid "status failed" || return
+  grep -Eq "^Site1 to $reader +$state +" text || unsaid "the table lacks $state: $(cat text)" || return
+  if [ -n "$command" ]; then
+    grep -qF "next: $next" notes || unsaid "the text does not say $next: $(cat notes)" || return
+  fi
+  said=$(at "$store" check --json) || status=$?
+  [ "$status" = "${code[$severity]}" ] || unsaid "check ended with $status: $said" || return
+  for part in "\"status\":\"${word[$severity]}\"" "\"state\":\"$state\"" "\"command\":\"$command\"" \
+    "\"at\":\"$where\"" "\"alternative\":\"$other\""; do
+    grep -qF "$part" <<<"$said" || unsaid "check lacks $part: $said" || return
+  done
+  said=$(at "$store" check) || true
+  if [ "$severity" = fine ]; then
+    grep -q "^OK - .*in sync" <<<"$said" || unsaid "check says $said" || return
+  else
+    grep -q "^${word[$severity]} - Site1 to $reader is $state: " <<<"$said" || unsaid "check says $said" || return
+  fi
+  [ -z "$command" ] || grep -qF "; next: $next" <<<"$said" || unsaid "check says no $next: $said"
+}
 # says STORE STATE SEVERITY [COMMAND AT [ALTERNATIVE]]: waits for the state, then asks in every way.
 says() {
-  local store=$1 state=$2 severity=$3 command=${4:-} where=${5:-} other=${6:-} status=0 next said
+  local store=$1 state=$2 severity=$3 command=${4:-} where=${5:-} other=${6:-} next why end
   beside "$store"
   until_true "$store says $state" stands "$store" "$state"
   [ "$(field severity)" = "$severity" ] || wrong "$store: severity is $(field severity): $link"
@@ -43,25 +66,12 @@ says() {
   [ "$(field at)" = "$where" ] || wrong "$store: it runs at $(field at), not at $where"
   [ "$(field alternative)" = "$other" ] || wrong "$store: the other choice is $(field alternative)"
   next="$command${other:+, or $other}"
-  # Each look is a moment of its own: a number in the reason may have changed.
-  "$dirsync" --store "$store" status >text 2>notes || wrong "$store: status failed"
-  grep -Eq "^Site1 to $reader +$state +" text || wrong "$store: the table lacks $state: $(cat text)"
-  if [ -n "$command" ]; then
-    grep -qF "next: $next" notes || wrong "$store: the text does not say $next: $(cat notes)"
-  fi
-  said=$(at "$store" check --json) || status=$?
-  [ "$status" = "${code[$severity]}" ] || wrong "$store: check ended with $status: $said"
-  for part in "\"status\":\"${word[$severity]}\"" "\"state\":\"$state\"" "\"command\":\"$command\"" \
-    "\"at\":\"$where\"" "\"alternative\":\"$other\""; do
-    grep -qF "$part" <<<"$said" || wrong "$store: check lacks $part: $said"
+  end=$((SECONDS + 60))
+  # Each look is a moment of its own: a canary under way makes any of them another state's.
+  until looks; do
+    [ "$SECONDS" -lt "$end" ] || wrong "$store: $why"
+    read -rt 0.1 <> <(:) || :
   done
-  said=$(at "$store" check) || true
-  if [ "$severity" = fine ]; then
-    grep -q "^OK - .*in sync" <<<"$said" || wrong "$store: check says $said"
-  else
-    grep -q "^${word[$severity]} - Site1 to $reader is $state: " <<<"$said" || wrong "$store: check says $said"
-  fi
-  [ -z "$command" ] || grep -qF "; next: $next" <<<"$said" || wrong "$store: check says no $next: $said"
   if [ "$store" = broker ]; then
     beside broker
     look broker

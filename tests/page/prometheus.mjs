@@ -65,7 +65,8 @@ const files = (metrics) => {
   console.log(`${known.size} metric families, ${alerts.length} alerts, each with its test and its runbook`);
 };
 
-const startPrometheus = async (folder, target) => {
+// Somebody may take the port before Prometheus does: then another.
+const startPrometheus = async (folder, target, tries = 3) => {
   const port = await freePort();
   const config = join(folder, "prometheus.yml");
   writeFileSync(config, read("prometheus/scrape.yml")
@@ -73,7 +74,11 @@ const startPrometheus = async (folder, target) => {
     .replace("- alerts.yml", `- ${join(deploy, "prometheus/alerts.yml")}`));
   const child = spawn("prometheus", [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, "data")}`,
     `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"], { stdio: "ignore" });
-  return { child, url: `http://127.0.0.1:${port}` };
+  const url = `http://127.0.0.1:${port}`;
+  await until("Prometheus is ready, or has ended", async () =>
+    child.exitCode !== null || (await fetch(`${url}/-/ready`)).ok);
+  if (child.exitCode !== null && tries > 1) return startPrometheus(folder, target, tries - 1);
+  return { child, url };
 };
 
 const query = async (prometheus, expression) => {

@@ -75,8 +75,8 @@ class CommandSocketTest : public testing::Test {
     auto address = SocketAddress::In(folder_, kCommandSocketName);
     const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_EQ(connect(descriptor, address->get(), address->size()), 0);
-    EXPECT_EQ(send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(bytes.size()));
+    // Of too much, the server takes the beginning, and closes.
+    EXPECT_GE(send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL), bytes.empty() ? 0 : -1);
     shutdown(descriptor, SHUT_WR);
     std::string told;
     std::array<char, 4096> buffer;

@@ -70,7 +70,7 @@ class TestDisk : public IoHook {
   // more where there were more.
   void PowerCut(const std::string& from, const std::string& to, std::uint64_t torn_bytes = 0) {
     std::lock_guard lock(mutex_);
-    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+    CopyLiving(from, to);
     for (const auto& item : std::filesystem::recursive_directory_iterator(to)) {
       auto file = files_.find(from + item.path().string().substr(to.size()));
       if (!item.is_regular_file() || file == files_.end()) continue;
@@ -110,6 +110,19 @@ class TestDisk : public IoHook {
   }
 
  private:
+  // A file that is deleted meanwhile, in another thread, is passed over.
+  static void CopyLiving(const std::filesystem::path& from, const std::filesystem::path& to) {
+    std::filesystem::create_directories(to);
+    std::error_code gone;
+    for (const auto& item : std::filesystem::directory_iterator(from)) {
+      const auto copy = to / item.path().filename();
+      if (item.is_directory()) {
+        CopyLiving(item.path(), copy);
+      } else {
+        std::filesystem::copy_file(item.path(), copy, gone);
+      }
+    }
+  }
   struct File {
     std::uint64_t appended = 0;
     std::uint64_t synced = 0;
