@@ -226,6 +226,8 @@ void Link::Unreachable(const Error& why) {
 // A new greeting begins everything anew at the broker: subscriptions, credit, what is answered.
 void Link::State::Forget() {
   streams.clear();
+  roster_said.clear();
+  roster_compared = false;
   deferred.clear();
   for (auto& [name, link] : exports) {
     link.next = 0;

@@ -35,6 +35,7 @@ bool Link::State::IsWanted(const StreamName& stream) const {
 }
 
 Result<> Link::State::TakeStreams(const Streams& message) {
+  DIRSYNC_CHECK(BringRosterBack());
   DIRSYNC_CHECK(Refresh());
   for (const Streams::Log& log : message.logs) {
     streams[log.stream] = log;

@@ -82,6 +82,8 @@ Result<> Link::State::TakeWelcome(const Welcome& welcome) {
 Result<> Link::State::TakeRosterNews(const RosterNews& news) {
   if (!membership) return {};
   for (const SignedRosterEntry& signed_entry : news.entries) {
+    if (const auto said = PeekRosterEntry(signed_entry.bytes); said && !roster_compared)
+      roster_said[FoldName(said->site)] = said->serial;
     auto changed = store.Write([&](storage::Transaction& transaction) {
       return TakeRosterEntry(transaction, membership->organization_key, signed_entry);
     });
@@ -105,6 +107,28 @@ Result<> Link::State::TakeRosterNews(const RosterNews& news) {
     for (auto& [name, link] : exports) DIRSYNC_CHECK(LoseHold(link, FoldName(entry.site)));
     if (entry.state == SiteState::kRemoved) DIRSYNC_CHECK(DropRemoved(entry));
   }
+  return {};
+}
+
+// A broker whose store was put back from a copy no longer knows who was approved or revoked since.
+// The first STREAMS says that it has said all that it knows.
+Result<> Link::State::BringRosterBack() {
+  const auto said = std::exchange(roster_said, {});
+  if (std::exchange(roster_compared, true) || said.empty() || !membership) return {};
+  DIRSYNC_TRY(held, ListSignedRoster(store.storage()));
+  std::vector<SignedRosterEntry> lost;
+  for (SignedRosterEntry& signed_entry : held) {
+    DIRSYNC_TRY(entry, PeekRosterEntry(signed_entry.bytes));
+    if (entry.organization != membership->organization) continue;
+    const auto known = said.find(FoldName(entry.site));
+    if (known == said.end() || known->second < entry.serial)
+      lost.push_back(std::move(signed_entry));
+  }
+  if (lost.empty()) return {};
+  Tell("roster-back", "",
+       "the broker has lost " + std::to_string(lost.size()) +
+           " entries of the roster, as one put back from a copy has: it hears them again");
+  for (RosterNews& message : RosterMessages(std::move(lost))) Say(std::move(message));
   return {};
 }
 

@@ -131,6 +131,7 @@ struct Link::State {
   Result<> Greet();
   Result<> TakeWelcome(const Welcome& welcome);
   Result<> TakeRosterNews(const RosterNews& news);
+  Result<> BringRosterBack();
   Result<> DropRemoved(const RosterEntry& entry);
   Result<> DropLeft();
   Result<> FindLeft();
@@ -217,8 +218,10 @@ struct Link::State {
   std::vector<InstanceSettings> paused;        // left alone, and yet reported
   std::map<StreamName, Streams::Log> streams;  // announced since the connection stands
   std::optional<Membership> membership;
-  MailDomains domains;               // of the roster
-  std::vector<SitePolicy> policies;  // as they were last looked at
+  std::map<std::string, std::uint64_t> roster_said;  // folded site -> serial, since WELCOME
+  bool roster_compared = false;                      // since WELCOME
+  MailDomains domains;                               // of the roster
+  std::vector<SitePolicy> policies;                  // as they were last looked at
   std::uint64_t window_bytes = 0;
   Duration heartbeat = std::chrono::seconds(limits::kHeartbeatSeconds);
   Instant said_at{};

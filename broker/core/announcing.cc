@@ -29,19 +29,8 @@ void Broker::State::SayStreams(BrokerStep& step, const BrokerSession& session) c
 
 Result<> Broker::State::SayRoster(BrokerStep& step, SessionId session) const {
   DIRSYNC_TRY(entries, ListSignedRoster(step.transaction));
-  RosterNews message;
-  std::uint64_t weight = 0;
-  for (SignedRosterEntry& entry : entries) {
-    weight += entry.bytes.size() + 80;
-    const bool full = message.entries.size() == limits::kRosterPerMessage ||
-                      (weight > limits::kPartBytes && !message.entries.empty());
-    if (full) {
-      step.Say(session, std::exchange(message, {}));
-      weight = entry.bytes.size() + 80;
-    }
-    message.entries.push_back(std::move(entry));
-  }
-  step.Say(session, std::move(message));
+  for (RosterNews& message : RosterMessages(std::move(entries)))
+    step.Say(session, std::move(message));
   return {};
 }
 

@@ -167,6 +167,7 @@ Result<> Broker::State::Dispatch(BrokerStep& step, BrokerSession& session, const
   if (const auto* m = std::get_if<GetRange>(&message)) return TakeGetRange(step, session, *m);
   if (const auto* m = std::get_if<dirsync::Range>(&message)) return TakeRange(step, session, *m);
   if (const auto* m = std::get_if<Fetch>(&message)) return TakeFetch(step, session, *m);
+  if (const auto* m = std::get_if<RosterNews>(&message)) return TakeRosterBack(step, session, *m);
   if (const auto* m = std::get_if<AdminRequest>(&message)) return TakeAdmin(step, session, *m);
   if (const auto* m = std::get_if<AdminReply>(&message)) return TakeAdminReply(step, session, *m);
   if (const auto* m = std::get_if<AgentReport>(&message)) {

@@ -49,6 +49,11 @@ struct BrokerStream {
   std::deque<MinutePoint> minutes;
 };
 
+// What ends the step: the store is in trouble, and nobody's message.
+inline bool IsStorageError(ErrorCode code) {
+  return code == ErrorCode::kCorrupt || code == ErrorCode::kIo || code == ErrorCode::kDiskFull;
+}
+
 struct BrokerSession {
   SessionId id = 0;
   TransportKey key;
@@ -59,9 +64,10 @@ struct BrokerSession {
   // The streams that it reads, and those of them with something to send.
   std::map<storage::StreamNumber, BrokerStream*> reads;
   std::set<storage::StreamNumber> waiting;
-  storage::StreamNumber turn = 0;  // the stream that was served last
-  std::uint64_t turn_left = 0;     // bytes of its turn
-  std::uint64_t under_way = 0;     // that wait for it in the loop, at most
+  storage::StreamNumber turn = 0;            // the stream that was served last
+  std::uint64_t turn_left = 0;               // bytes of its turn
+  std::uint64_t under_way = 0;               // that wait for it in the loop, at most
+  std::size_t roster_left = limits::kSites;  // entries that it may bring back
   // Batches that it asked for and that wait for room, the last of each stream.
   std::map<storage::StreamNumber, Fetch> fetches;
 };
@@ -223,6 +229,7 @@ struct Broker::State {
   Result<std::optional<RosterEntry>> JudgeEntry(storage::Transaction& transaction,
                                                 const SignedRosterEntry& entry) const;
   Result<> TakeEntry(BrokerStep& step, const SignedRosterEntry& entry);
+  Result<> TakeRosterBack(BrokerStep& step, BrokerSession& session, const RosterNews& brought);
   void Know(const RosterEntry& entry);
   Result<> EndMembership(BrokerStep& step, const std::string& folded, bool new_signing_key);
   void EndReader(BrokerStep& step, BrokerStream& stream, BrokerReader& reader);

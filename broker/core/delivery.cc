@@ -8,10 +8,6 @@ namespace {
 
 constexpr std::uint64_t kTurnBytes = 1 * limits::kMiB;  // of one stream, before the next has a turn
 
-bool IsStorageError(ErrorCode code) {
-  return code == ErrorCode::kCorrupt || code == ErrorCode::kIo || code == ErrorCode::kDiskFull;
-}
-
 }  // namespace
 
 // Goes on with the turn of a stream, or begins that of the next one that has something to send.

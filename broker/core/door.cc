@@ -217,14 +217,7 @@ Result<JoinReply> Broker::State::Approved(BrokerStep& step, const std::string& f
     return entry && FoldName(entry->site) == folded;
   });
   if (own != entries.end()) std::rotate(entries.begin(), own, own + 1);
-  std::uint64_t weight = 0;
-  for (SignedRosterEntry& row : entries) {
-    weight += row.bytes.size() + 80;
-    const bool full = approved.roster.entries.size() == limits::kRosterPerMessage ||
-                      (weight > limits::kPartBytes && !approved.roster.entries.empty());
-    if (full) break;
-    approved.roster.entries.push_back(std::move(row));
-  }
+  approved.roster = std::move(RosterMessages(std::move(entries)).front());
   return approved;
 }
 

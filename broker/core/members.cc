@@ -94,6 +94,39 @@ Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& sig
   return {};
 }
 
+// What this store has lost of the roster, put back from a copy, by a site that knows it. It is
+// signed: by whom it comes does not matter. Older entries are what the site hears anew by now.
+Result<> Broker::State::TakeRosterBack(BrokerStep& step, BrokerSession& session,
+                                       const RosterNews& brought) {
+  const std::string from = session.site;  // its own entry may end the session
+  const SessionId id = session.id;
+  if (brought.entries.size() > session.roster_left) {
+    Refuse(step, id, from, ErrorCode::kTooLarge,
+           "it brings more entries of the roster than an organisation has sites");
+    return {};
+  }
+  session.roster_left -= brought.entries.size();
+  for (const SignedRosterEntry& entry : brought.entries) {
+    const std::uint64_t before = generation;
+    const Result<> taken = TakeEntry(step, entry);
+    if (taken && generation != before)
+      Note(step, from, "roster-back", "",
+           Printable(PeekRosterEntry(entry.bytes)->site) +
+               ": this store had lost what the roster says of it, and heard it again of " + from);
+    if (taken || taken.error().code == ErrorCode::kOldEpoch) continue;
+    const ErrorCode code = taken.error().code;
+    if (IsStorageError(code)) return taken;
+    if (code == ErrorCode::kBadSignature || code == ErrorCode::kBadRecord) {
+      Refuse(step, id, from, code, taken.error().message);
+      return {};
+    }
+    const std::string reason(InfoOf(code).text);
+    ++refusals[reason];
+    Warn(step, from, "refused", "", reason + ": " + taken.error().message);
+  }
+  return {};
+}
+
 // What a site that may no longer speak, or that signs with another key, leaves in the logs.
 Result<> Broker::State::EndMembership(BrokerStep& step, const std::string& folded,
                                       bool new_signing_key) {

@@ -243,7 +243,8 @@ struct Fetch {
 
 // ---- trust ----
 
-// broker -> agent after WELCOME and whenever it changes; taken only as signed (R6).
+// broker -> agent after WELCOME, whole, before STREAMS, and whenever it changes; agent -> broker,
+// what a broker that was put back from a copy has lost. Taken only as signed (R6).
 struct RosterNews {
   std::vector<SignedRosterEntry> entries;
   auto operator<=>(const RosterNews&) const = default;

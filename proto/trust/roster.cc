@@ -3,12 +3,16 @@
 #include <algorithm>
 
 #include "proto/base/bytes.h"
+#include "proto/base/limits.h"
 #include "proto/base/text.h"
 #include "proto/codec/roster_codec.h"
 #include "storage/key.h"
 
 namespace dirsync {
 namespace {
+
+// Signature and framing of an entry in a message.
+constexpr std::uint64_t kEntryOverhead = 80;
 
 std::string EncodeRow(const SignedRosterEntry& entry) {
   std::string row;
@@ -130,6 +134,23 @@ Result<std::vector<SignedRosterEntry>> ListSignedRoster(const storage::ReadView&
   }
   DIRSYNC_CHECK(cursor->status());
   return entries;
+}
+
+std::vector<RosterNews> RosterMessages(std::vector<SignedRosterEntry> entries) {
+  std::vector<RosterNews> messages(1);
+  std::uint64_t weight = 0;
+  for (SignedRosterEntry& entry : entries) {
+    const std::uint64_t bytes = entry.bytes.size() + kEntryOverhead;
+    const bool full = messages.back().entries.size() == limits::kRosterPerMessage ||
+                      (weight + bytes > limits::kPartBytes && !messages.back().entries.empty());
+    if (full) {
+      messages.emplace_back();
+      weight = 0;
+    }
+    weight += bytes;
+    messages.back().entries.push_back(std::move(entry));
+  }
+  return messages;
 }
 
 Result<MailDomains> LoadMailDomains(const storage::ReadView& view) {

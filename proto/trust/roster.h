@@ -8,6 +8,7 @@
 #include "proto/base/crypto.h"
 #include "proto/base/error.h"
 #include "proto/model/mail_domains.h"
+#include "proto/model/message.h"
 #include "proto/model/roster.h"
 #include "storage/transaction.h"
 
@@ -28,6 +29,8 @@ Result<std::optional<RosterEntry>> FindByTransportKey(const storage::ReadView& v
 // All, in order of their names.
 Result<std::vector<RosterEntry>> ListRoster(const storage::ReadView& view);
 Result<std::vector<SignedRosterEntry>> ListSignedRoster(const storage::ReadView& view);
+// `entries` in messages that each hold no more than ROSTER may; one empty message for none.
+std::vector<RosterNews> RosterMessages(std::vector<SignedRosterEntry> entries);
 // What each site may claim; empty without a roster.
 Result<MailDomains> LoadMailDomains(const storage::ReadView& view);
 

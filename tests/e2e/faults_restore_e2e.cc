@@ -57,6 +57,51 @@ TEST_F(RestoreFaults, TheBrokersLogGoesBack) {
       "in step again after: " + figure + "; missing " + std::to_string(missing));
 }
 
+// The broker is put back to before a site was revoked and another one approved.
+TEST_F(RestoreFaults, TheBrokersRosterGoesBack) {
+  ASSERT_NO_FATAL_FAILURE(Begin(3));
+  AddPeople(1, "early", 5);
+  UntilInStep();
+  world_->server(0).Terminate();
+  Copy(0, "yesterday");
+  ASSERT_TRUE(world_->StartBroker());
+  ASSERT_EQ(world_->AddSite(), "");
+  AddPeople(4, "new", 5);
+  EXPECT_TRUE(Until([&] { return Missing(1, 4, "new", 5) + Missing(2, 4, "new", 5) == 0; }))
+      << Logs();
+  Must(0, {"sites", "revoke", "Site3"});
+  const auto knows = [&](int site, const std::string& state) {
+    return Until([&] { return world_->Said(site, "Site3 is " + state) > 0; });
+  };
+  EXPECT_TRUE(knows(1, "revoked") && knows(2, "revoked")) << Logs();
+  world_->server(0).Kill();
+  PutBack(0, "yesterday");
+  const auto begin = Clock::now();
+  ASSERT_TRUE(world_->StartBroker());
+  const auto state = [&](const std::string& site) -> std::string {
+    const auto sites = world_->Json(0, {"sites", "list"});
+    if (sites.is_discarded()) return "";
+    for (const auto& row : sites)
+      if (row.value("site", "") == site) return row.value("state", "");
+    return "absent";
+  };
+  EXPECT_TRUE(Until([&] { return state("Site3") == "revoked" && state("Site4") == "active"; }))
+      << Logs();
+  const double back = Milliseconds(Clock::now() - begin);
+  // Site4 is let in again, and Site3 is heard by nobody.
+  AddPeople(4, "late", 5);
+  AddPeople(3, "refused", 5);
+  EXPECT_TRUE(Until([&] { return Missing(1, 4, "late", 5) == 0; })) << Logs();
+  const int accepted = 5 - Missing(1, 3, "refused", 5) + 5 - Missing(2, 3, "refused", 5);
+  EXPECT_EQ(accepted, 0);
+  EXPECT_GT(world_->Said(0, "had lost what the roster says of it"), 0U);
+  Row("T6", "broker put back to before a site was revoked, another approved",
+      "the roster is whole again after " + Text(back, 0) +
+          " ms, by the sites; accepted of the "
+          "revoked one " +
+          std::to_string(accepted));
+}
+
 // The log is put back and grows beyond a reader that is away.
 TEST_F(RestoreFaults, TheLogRegrowsPastAReader) {
   ASSERT_NO_FATAL_FAILURE(Begin(2));

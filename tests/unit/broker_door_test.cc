@@ -315,6 +315,51 @@ TEST_F(BrokerDoorTest, Roster_ChangesAreToldToAllSessions) {
   EXPECT_THAT(broker_->ActiveKeys(), ElementsAre(TransportOf("Site1")));
 }
 
+// This store is of before Site2 was revoked and Site3 approved: others know.
+TEST_F(BrokerDoorTest, Roster_LostEntriesComeBackFromWhoeverKnowsThem) {
+  Add("Site1");
+  Add("Site2");
+  Connect("Site1");
+  Connect("Site2");
+  const RosterEntry before = Entry("Site2");
+  RosterEntry revoked = Entry("Site2");
+  revoked.state = SiteState::kRevoked;
+  const RosterEntry approved = Entry("Site3");
+  const auto signed_by_all = [&](const RosterEntry& entry) {
+    return SignRosterEntry(entry, organization_);
+  };
+  Drop("Site1");
+  Say("Site1", RosterNews{{signed_by_all(revoked), signed_by_all(approved)}});
+  EXPECT_THAT(broker_->ActiveKeys(),
+              testing::UnorderedElementsAre(TransportOf("Site1"), TransportOf("Site3")));
+  EXPECT_EQ(Last<Bye>("Site2")->code, ErrorCode::kNotPermitted);
+  EXPECT_EQ(All<RosterNews>("Site1").size(), 2U);  // told to all, as any change is
+  EXPECT_EQ(Events("roster-back", "Site1"), 2U);
+  // Again, or older: nothing new. Of another key: that is no site's to say.
+  const auto generation = broker_->roster_generation();
+  Say("Site1", RosterNews{{signed_by_all(revoked), signed_by_all(before)}});
+  Say("Site1", RosterNews{{SignRosterEntry(Entry("Site2"), TestKey("Site1"))}});
+  EXPECT_EQ(broker_->roster_generation(), generation);
+  EXPECT_EQ(Stats().refusals.at("BAD_SIGNATURE"), 1U);
+  ASSERT_TRUE(Last<Bye>("Site1"));
+  EXPECT_EQ(Last<Bye>("Site1")->code, ErrorCode::kBadSignature);
+  Reopen();
+  EXPECT_THAT(broker_->ActiveKeys(),
+              testing::UnorderedElementsAre(TransportOf("Site1"), TransportOf("Site3")));
+}
+
+TEST_F(BrokerDoorTest, Roster_NobodyBringsMoreThanAnOrganisationHas) {
+  Add("Site1");
+  Connect("Site1");
+  const RosterNews news{std::vector<SignedRosterEntry>(
+      limits::kRosterPerMessage, SignRosterEntry(Entry("Site1"), organization_))};
+  for (std::size_t i = 0; i < limits::kSites / limits::kRosterPerMessage; ++i) Say("Site1", news);
+  EXPECT_FALSE(Last<Bye>("Site1"));
+  Say("Site1", news);
+  ASSERT_TRUE(Last<Bye>("Site1"));
+  EXPECT_EQ(Last<Bye>("Site1")->code, ErrorCode::kTooLarge);
+}
+
 TEST_F(BrokerDoorTest, ReplacedSite_OldKeyIsRefusedAndOldBatchesGo) {
   Add("Site1");
   Add("Site2");

@@ -85,7 +85,8 @@ TEST_F(BrokerRightsTest, Matrix_EachKindByTheWrongSite) {
       {"streams", Streams{}, "NOT_PERMITTED"},
       {"subscribed", Subscribed{stream_.name()}, "NOT_PERMITTED"},
       {"deliver", Deliver{stream_.name(), {}, {}, stream_.At(1).payload}, "NOT_PERMITTED"},
-      {"roster", RosterNews{}, "NOT_PERMITTED"},
+      {"roster of its own", RosterNews{{SignRosterEntry(Entry("Site1"), TestKey("Site3"))}},
+       "BAD_SIGNATURE"},
       {"join", JoinRequest{}, "NOT_PERMITTED"},
       {"join reply", JoinReply{}, "NOT_PERMITTED"},
   };

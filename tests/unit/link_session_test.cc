@@ -150,6 +150,38 @@ TEST(LinkSession, RestoredStore_BeginsANewEpochBeforeItStoresTheNonce) {
             std::string(welcome.nonce.view()));
 }
 
+// A broker that was put back from a copy lacks who came since, and that somebody was revoked.
+TEST(LinkSession, WhatTheBrokerHasLostOfTheRoster_ItHearsAgain_Once) {
+  const SigningKey organization = TestKey("organization");
+  const auto of = [&](const std::string& site) {
+    return SignRosterEntry(RosterEntryOf(site, site == "Site4"), organization);
+  };
+  LinkSite site("Site1");
+  site.Open();
+  RosterEntry revoked = RosterEntryOf("Site3");
+  revoked.serial = 2;
+  revoked.state = SiteState::kRevoked;
+  site.Hear(RosterNews{{SignRosterEntry(revoked, organization)}});
+  // The same broker, of before: in two messages, without Site2, and with Site3 as it was.
+  site.Open();
+  EXPECT_THAT(Of<RosterNews>(site.Hear(RosterNews{{of("Site1"), of("Site3")}})), IsEmpty());
+  EXPECT_THAT(Of<RosterNews>(site.Hear(RosterNews{{of("Site4")}})), IsEmpty());
+  const auto back = Of<RosterNews>(site.Hear(Announced(kTold)));
+  ASSERT_THAT(back, SizeIs(1));
+  ASSERT_THAT(back[0].entries, SizeIs(2));
+  EXPECT_EQ(back[0].entries[0], of("Site2"));
+  EXPECT_EQ(back[0].entries[1], SignRosterEntry(revoked, organization));
+  EXPECT_THAT(site.Events(), Contains(Pair("roster-back", ErrorCode::kAlreadyApplied)));
+  // News of one site later is no roster.
+  site.Hear(RosterNews{{of("Site2")}});
+  EXPECT_THAT(Of<RosterNews>(site.Hear(Announced(kTold))), IsEmpty());
+  // A broker that knows all hears nothing.
+  site.Open();
+  site.Hear(
+      RosterNews{{of("Site1"), of("Site2"), SignRosterEntry(revoked, organization), of("Site4")}});
+  EXPECT_THAT(Of<RosterNews>(site.Hear(Announced(kTold))), IsEmpty());
+}
+
 // Mail domains have no case.
 TEST(LinkSession, ADomainOfAnotherSite_IsRefusedHoweverItIsSpelled) {
   LinkSite site("Site1");
