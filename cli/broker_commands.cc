@@ -148,6 +148,9 @@ Result<> SignAndTake(Context& context, BrokerAdmin& admin, const Arguments& argu
                      RosterEntry entry) {
   DIRSYNC_TRY(key, SignerOf(context, admin.store(), arguments));
   entry.time = context.world().Now();
+  // Above whatever was signed before, here or by a broker whose store was lost since: a store that
+  // was put back from a copy does not know those numbers.
+  entry.serial = std::max(entry.serial, static_cast<std::uint64_t>(ToMillis(entry.time)));
   const SignedRosterEntry signed_entry = SignRosterEntry(entry, key);
   return context.dry_run() ? admin.CheckTake(signed_entry) : admin.Take(signed_entry);
 }

@@ -102,7 +102,9 @@ Result<> Link::State::SubscribeTo(ImportLink& link) {
   if (!reader) return {};
   // The roster knows the site's key now; a new one comes only with a higher serial (R7).
   DIRSYNC_TRY(site, FindSite(store.storage(), link.stream.site));
-  if (site && site->state == SiteState::kActive && reader->signer != site->signing_key) {
+  // By this site's own roster: a broker that was put back from a copy may know less.
+  if (site && site->state != SiteState::kActive) return {};
+  if (site && reader->signer != site->signing_key) {
     reader->signer = site->signing_key;
     DIRSYNC_CHECK(store.Write([&](storage::Transaction& transaction) -> Result<> {
       StoreReader(transaction, *reader);

@@ -90,6 +90,10 @@ Result<> Link::State::TakeRosterNews(const RosterNews& news) {
     if (!changed) {
       // An old entry is nothing new; anything else is the broker's to explain.
       if (IsStorageError(changed.error().code)) return std::unexpected(changed.error());
+      // Of two that have one serial the broker hears the other one, so that both ends say so.
+      if (changed.error().code == ErrorCode::kConflict && !roster_compared)
+        if (const auto said = PeekRosterEntry(signed_entry.bytes))
+          roster_said.erase(FoldName(said->site));
       if (changed.error().code != ErrorCode::kOldEpoch)
         Tell("roster-refused", "", changed.error().message, changed.error().code);
       continue;
@@ -125,6 +129,10 @@ Result<> Link::State::BringRosterBack() {
       lost.push_back(std::move(signed_entry));
   }
   if (lost.empty()) return {};
+  // What somebody gave up comes before whoever has it now.
+  std::ranges::stable_partition(lost, [](const SignedRosterEntry& entry) {
+    return PeekRosterEntry(entry.bytes)->state != SiteState::kActive;
+  });
   Tell("roster-back", "",
        "the broker has lost " + std::to_string(lost.size()) +
            " entries of the roster, as one put back from a copy has: it hears them again");
@@ -152,7 +160,7 @@ Result<> Link::State::DropLeft() {
     const ImportLink& link = imports.at(FoldName(import.name));
     const std::string site = Printable(link.stream.site);
     const std::string contacts = link.left == ContactsAfter::kDelete ? "delete" : "keep";
-    auto counts = DeleteInstance(store, import.name, contacts, false);
+    auto counts = EndImport(store, import.name, contacts);
     if (counts) {
       std::string text = site;
       text.append(" left; its contacts: ").append(contacts).append(", ");

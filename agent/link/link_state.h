@@ -23,13 +23,9 @@
 #include "agent/service/bulk_steps.h"
 #include "proto/model/mail_domains.h"
 #include "proto/trust/membership.h"
+#include "storage/storage_error.h"
 
 namespace dirsync {
-
-// Whether what is on disk is in doubt; anything else is told, and the session goes on.
-inline bool IsStorageError(ErrorCode code) {
-  return code == ErrorCode::kIo || code == ErrorCode::kDiskFull || code == ErrorCode::kCorrupt;
-}
 
 // A stream of this site.
 struct ExportLink {

@@ -4,6 +4,7 @@
 
 #include "proto/base/limits.h"
 #include "proto/base/text.h"
+#include "proto/codec/roster_codec.h"
 #include "proto/daemon/key_file.h"
 #include "proto/net/connection.h"
 #include "proto/trust/roster.h"
@@ -22,18 +23,26 @@ std::unexpected<Error> Refused(ErrorCode code, const std::string& cause, std::st
   return Fail(code, "join: " + cause, std::move(hint));
 }
 
-Result<> StoreJoined(Store& store, const Invitation& invitation, const RosterNews& roster) {
+// A broker that was put back from a copy may know less than this site.
+bool IsPassedOver(const Error& error, const SignedRosterEntry& entry, const std::string& own_site) {
+  if (error.code == ErrorCode::kOldEpoch) return true;
+  const auto said = PeekRosterEntry(entry.bytes);
+  return error.code == ErrorCode::kConflict && said && FoldName(said->site) != FoldName(own_site);
+}
+
+Result<> StoreJoined(Store& store, const Invitation& invitation, const TransportKey& transport,
+                     const RosterNews& roster) {
   return store.Write([&](storage::Transaction& transaction) -> Result<> {
     StoreMembership(transaction, {store.profile().organization, invitation.organization_key,
                                   invitation.broker_address, invitation.broker_key});
     for (const SignedRosterEntry& entry : roster.entries) {
       const auto taken = TakeRosterEntry(transaction, invitation.organization_key, entry);
-      // A broker that was put back from a copy may know less than this site.
-      if (!taken && taken.error().code != ErrorCode::kOldEpoch)
+      if (!taken && !IsPassedOver(taken.error(), entry, store.profile().site))
         return std::unexpected(taken.error());
     }
     DIRSYNC_TRY(own, FindSite(transaction, store.profile().site));
-    if (!own || own->signing_key != store.key().public_key())
+    if (!own || own->state != SiteState::kActive || own->signing_key != store.key().public_key() ||
+        own->transport_key != transport)
       return Refused(ErrorCode::kBadSignature,
                      "the organisation did not sign this site's key into the roster");
     return {};
@@ -106,7 +115,7 @@ Result<JoinOutcome> JoinOrganization(Store& store, const JoinOptions& options) {
       if (reply->state == JoinReply::State::kRefused)
         return Refused(reply->code, Printable(reply->text));
       if (reply->state == JoinReply::State::kApproved) {
-        DIRSYNC_CHECK(StoreJoined(store, options.invitation, reply->roster));
+        DIRSYNC_CHECK(StoreJoined(store, options.invitation, keys.public_key, reply->roster));
         return JoinOutcome::kApproved;
       }
       pending = true;

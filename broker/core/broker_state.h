@@ -49,11 +49,6 @@ struct BrokerStream {
   std::deque<MinutePoint> minutes;
 };
 
-// What ends the step: the store is in trouble, and nobody's message.
-inline bool IsStorageError(ErrorCode code) {
-  return code == ErrorCode::kCorrupt || code == ErrorCode::kIo || code == ErrorCode::kDiskFull;
-}
-
 struct BrokerSession {
   SessionId id = 0;
   TransportKey key;
@@ -67,7 +62,7 @@ struct BrokerSession {
   storage::StreamNumber turn = 0;            // the stream that was served last
   std::uint64_t turn_left = 0;               // bytes of its turn
   std::uint64_t under_way = 0;               // that wait for it in the loop, at most
-  std::size_t roster_left = limits::kSites;  // entries that it may bring back
+  std::size_t roster_left = limits::kSites;  // entries that it may bring back and have checked
   // Batches that it asked for and that wait for room, the last of each stream.
   std::map<storage::StreamNumber, Fetch> fetches;
 };
@@ -228,7 +223,10 @@ struct Broker::State {
   // The entry, if it is new: what it changes in the roster is written. Errors: of TakeRoster.
   Result<std::optional<RosterEntry>> JudgeEntry(storage::Transaction& transaction,
                                                 const SignedRosterEntry& entry) const;
-  Result<> TakeEntry(BrokerStep& step, const SignedRosterEntry& entry);
+  // Whether it was new; with `event`, that is told of the site.
+  Result<bool> TakeEntry(BrokerStep& step, const SignedRosterEntry& entry, bool event);
+  void SayEntries(BrokerStep& step, const std::vector<SignedRosterEntry>& entries) const;
+  bool IsNews(const SignedRosterEntry& entry) const;
   Result<> TakeRosterBack(BrokerStep& step, BrokerSession& session, const RosterNews& brought);
   void Know(const RosterEntry& entry);
   Result<> EndMembership(BrokerStep& step, const std::string& folded, bool new_signing_key);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/core/broker_state.h"
+#include "storage/storage_error.h"
 
 namespace dirsync {
 namespace {

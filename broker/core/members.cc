@@ -6,13 +6,34 @@
 #include "proto/base/text.h"
 #include "proto/codec/roster_codec.h"
 #include "proto/trust/roster.h"
+#include "storage/storage_error.h"
 
 namespace dirsync {
+namespace {
+
+// Names a few of them.
+std::string HeardAgain(const std::vector<SignedRosterEntry>& entries, const std::string& from) {
+  constexpr std::size_t kNamed = 10;
+  std::string text = "this store had lost what the roster says of ";
+  for (std::size_t i = 0; i < std::min(entries.size(), kNamed); ++i) {
+    const auto entry = PeekRosterEntry(entries[i].bytes);
+    if (!entry) continue;
+    if (i > 0) text += ", ";
+    text +=
+        Printable(entry->site) + (entry->state == SiteState::kActive ? "" : " (no longer here)");
+  }
+  if (entries.size() > kNamed) text += " and " + std::to_string(entries.size() - kNamed) + " more";
+  return text + ", and heard it again of " + Printable(from);
+}
+
+}  // namespace
 
 Result<> Broker::TakeRoster(storage::Transaction& transaction, const SignedRosterEntry& entry,
                             Instant now, std::vector<Outgoing>& out) {
   BrokerStep step{transaction, now, out};
-  return state_->TakeEntry(step, entry);
+  DIRSYNC_TRY(changed, state_->TakeEntry(step, entry, true));
+  if (changed) state_->SayEntries(step, {entry});
+  return {};
 }
 
 Result<> Broker::CheckRoster(const storage::ReadView& view, const SignedRosterEntry& entry) const {
@@ -50,9 +71,10 @@ Result<std::optional<RosterEntry>> Broker::State::JudgeEntry(
   return std::move(entry);
 }
 
-Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& signed_entry) {
+Result<bool> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& signed_entry,
+                                      bool event) {
   DIRSYNC_TRY(changed, JudgeEntry(step.transaction, signed_entry));
-  if (!changed) return {};
+  if (!changed) return false;
   const RosterEntry& entry = *changed;
   const std::string folded = FoldName(entry.site);
   ++generation;
@@ -64,10 +86,11 @@ Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& sig
   Know(entry);
   static constexpr const char* kKinds[] = {"joined", "revoked", "removed"};
   const bool same_state = known && before.state == entry.state && !new_transport && !new_signing;
-  Event(step, same_state ? "roster" : kKinds[static_cast<int>(entry.state) - 1], entry.site, "",
-        entry.site +
-            (new_transport || new_signing ? " has new keys; fingerprint " : "; fingerprint ") +
-            Fingerprint(entry.signing_key));
+  if (event)
+    Event(step, same_state ? "roster" : kKinds[static_cast<int>(entry.state) - 1], entry.site, "",
+          entry.site +
+              (new_transport || new_signing ? " has new keys; fingerprint " : "; fingerprint ") +
+              Fingerprint(entry.signing_key));
   if (new_signing) {
     // Another life of the site, which knows of no epoch that was told before: no nonce that it can
     // show is current, so WELCOME says so, and its streams begin above the logs.
@@ -87,42 +110,71 @@ Result<> Broker::State::TakeEntry(BrokerStep& step, const SignedRosterEntry& sig
       session != nullptr && (entry.state != SiteState::kActive || new_transport || new_signing))
     End(step, session->id, ErrorCode::kNotPermitted, "the roster has changed");
   DIRSYNC_CHECK(EndMembership(step, folded, new_signing));
-  if (entry.state == SiteState::kActive) DIRSYNC_CHECK(AnswerWaiting(step, folded));
-  for (const auto& [id, session] : sessions)
-    if (!session.site.empty()) step.Say(id, RosterNews{{signed_entry}});
+  DIRSYNC_CHECK(AnswerWaiting(step, folded));
   NewsOf(folded);
-  return {};
+  return true;
+}
+
+void Broker::State::SayEntries(BrokerStep& step,
+                               const std::vector<SignedRosterEntry>& entries) const {
+  if (entries.empty()) return;
+  const std::vector<RosterNews> messages = RosterMessages(entries);
+  for (const auto& [id, session] : sessions)
+    for (const RosterNews& message : messages)
+      if (!session.site.empty()) step.Say(id, message);
+}
+
+// What is known already is not worth checking a signature.
+bool Broker::State::IsNews(const SignedRosterEntry& signed_entry) const {
+  const auto entry = PeekRosterEntry(signed_entry.bytes);
+  const auto known = entry ? sites.find(FoldName(entry->site)) : sites.end();
+  return known == sites.end() ||
+         (entry->serial >= known->second.entry.serial && *entry != known->second.entry);
 }
 
 // What this store has lost of the roster, put back from a copy, by a site that knows it. It is
-// signed: by whom it comes does not matter. Older entries are what the site hears anew by now.
+// signed: by whom it comes does not matter. Of two sites that share something, one after the other,
+// the later one is taken once the earlier one's end is.
 Result<> Broker::State::TakeRosterBack(BrokerStep& step, BrokerSession& session,
                                        const RosterNews& brought) {
   const std::string from = session.site;  // its own entry may end the session
   const SessionId id = session.id;
-  if (brought.entries.size() > session.roster_left) {
+  std::vector<SignedRosterEntry> left;
+  for (const SignedRosterEntry& entry : brought.entries)
+    if (IsNews(entry)) left.push_back(entry);
+  if (left.size() > session.roster_left) {
     Refuse(step, id, from, ErrorCode::kTooLarge,
            "it brings more entries of the roster than an organisation has sites");
     return {};
   }
-  session.roster_left -= brought.entries.size();
-  for (const SignedRosterEntry& entry : brought.entries) {
-    const std::uint64_t before = generation;
-    const Result<> taken = TakeEntry(step, entry);
-    if (taken && generation != before)
-      Note(step, from, "roster-back", "",
-           Printable(PeekRosterEntry(entry.bytes)->site) +
-               ": this store had lost what the roster says of it, and heard it again of " + from);
-    if (taken || taken.error().code == ErrorCode::kOldEpoch) continue;
-    const ErrorCode code = taken.error().code;
-    if (IsStorageError(code)) return taken;
-    if (code == ErrorCode::kBadSignature || code == ErrorCode::kBadRecord) {
-      Refuse(step, id, from, code, taken.error().message);
-      return {};
+  session.roster_left -= left.size();
+  std::vector<SignedRosterEntry> taken;
+  std::optional<Error> conflict;
+  for (bool again = true; again;) {
+    again = false;
+    conflict.reset();
+    for (SignedRosterEntry& entry : std::exchange(left, {})) {
+      const auto changed = TakeEntry(step, entry, false);
+      if (changed && *changed) taken.push_back(std::move(entry));
+      again = again || (changed && *changed);
+      if (changed || changed.error().code == ErrorCode::kOldEpoch) continue;
+      if (changed.error().code != ErrorCode::kConflict) {
+        SayEntries(step, taken);
+        if (IsStorageError(changed.error().code)) return std::unexpected(changed.error());
+        Refuse(step, id, from, changed.error().code, changed.error().message);
+        return {};
+      }
+      conflict = changed.error();
+      left.push_back(std::move(entry));
     }
-    const std::string reason(InfoOf(code).text);
-    ++refusals[reason];
-    Warn(step, from, "refused", "", reason + ": " + taken.error().message);
+    again = again && !left.empty();
+  }
+  SayEntries(step, taken);
+  if (!taken.empty())
+    Note(step, from, "roster-back", "", HeardAgain(taken, sites[from].entry.site));
+  if (conflict) {
+    ++refusals[std::string(InfoOf(conflict->code).text)];
+    Warn(step, from, "refused", "", "CONFLICT: " + conflict->message);
   }
   return {};
 }
@@ -163,12 +215,20 @@ void Broker::State::EndReader(BrokerStep& step, BrokerStream& stream, BrokerRead
     step.Say(producer->id, Ack{stream.log.stream, reader.site, reader.hold.acked, {}, true});
 }
 
-// The request that became this entry is no longer pending; who waits at the door hears of it.
+// The request that became this entry is no longer pending, and one with other keys is; who waits at
+// the door hears of it.
 Result<> Broker::State::AnswerWaiting(BrokerStep& step, const std::string& folded) {
-  step.transaction.Delete(storage::JoinKey(folded));
-  const TransportKey& key = sites[folded].entry.transport_key;
+  const RosterEntry& entry = sites[folded].entry;
+  DIRSYNC_TRY(row, step.transaction.Get(storage::JoinKey(folded)));
+  if (row) {
+    DIRSYNC_TRY(join, DecodeJoin(*row));
+    if (join.request.signing_key == entry.signing_key &&
+        join.request.transport_key == entry.transport_key)
+      step.transaction.Delete(storage::JoinKey(folded));
+  }
+  if (entry.state != SiteState::kActive) return {};
   for (auto waiter = door.begin(); waiter != door.end();) {
-    if (waiter->second.site != folded || waiter->second.key != key) {
+    if (waiter->second.site != folded || waiter->second.key != entry.transport_key) {
       ++waiter;
       continue;
     }

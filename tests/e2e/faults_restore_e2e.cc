@@ -75,6 +75,8 @@ TEST_F(RestoreFaults, TheBrokersRosterGoesBack) {
   };
   EXPECT_TRUE(knows(1, "revoked") && knows(2, "revoked")) << Logs();
   world_->server(0).Kill();
+  // Site3 may be the first one there, with something to tell.
+  AddPeople(3, "refused", 5);
   PutBack(0, "yesterday");
   const auto begin = Clock::now();
   ASSERT_TRUE(world_->StartBroker());
@@ -90,11 +92,10 @@ TEST_F(RestoreFaults, TheBrokersRosterGoesBack) {
   const double back = Milliseconds(Clock::now() - begin);
   // Site4 is let in again, and Site3 is heard by nobody.
   AddPeople(4, "late", 5);
-  AddPeople(3, "refused", 5);
   EXPECT_TRUE(Until([&] { return Missing(1, 4, "late", 5) == 0; })) << Logs();
   const int accepted = 5 - Missing(1, 3, "refused", 5) + 5 - Missing(2, 3, "refused", 5);
   EXPECT_EQ(accepted, 0);
-  EXPECT_GT(world_->Said(0, "had lost what the roster says of it"), 0U);
+  EXPECT_GT(world_->Said(0, "had lost what the roster says of"), 0U);
   Row("T6", "broker put back to before a site was revoked, another approved",
       "the roster is whole again after " + Text(back, 0) +
           " ms, by the sites; accepted of the "

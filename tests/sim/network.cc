@@ -299,6 +299,27 @@ void Network::CrashBroker() {
 
 void Network::BackupBroker() { backup_ = storage_->rows(); }
 
+void Network::ChangeRoster(std::size_t site) {
+  RosterEntry entry = *PeekRosterEntry(roster_[site].bytes);
+  ++entry.serial;
+  entry.admin = !entry.admin;
+  roster_[site] = SignRosterEntry(entry, *organization_);
+  storage::Transaction transaction(*storage_);
+  std::vector<Outgoing> out;
+  if (auto taken = broker_->TakeRoster(transaction, roster_[site], now_, out); !taken)
+    problems_.push_back("roster refused: " + taken.error().ToString());
+  Commit(transaction);
+  Send(std::move(out));
+}
+
+void Network::CheckRosters() {
+  const auto known = ListSignedRoster(*storage_);
+  for (const Site& site : deployment_.sites())
+    if (const auto held = ListSignedRoster(site.store->storage());
+        !held || !known || *held != *known)
+      problems_.push_back(site.name + " and the broker have different rosters");
+}
+
 void Network::RestoreBroker() {
   if (backup_.empty()) return;
   ++counts_.broker_restores;

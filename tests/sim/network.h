@@ -45,6 +45,10 @@ class Network {
   void BackupBroker();
   void RestoreBroker();  // to the backup: the log went back
   void LoseBroker();     // an empty store, with the roster only
+  // The organisation signs a site's entry anew, with a serial that it never used before.
+  void ChangeRoster(std::size_t site);
+  // Everybody's roster is the broker's, once all is settled.
+  void CheckRosters();
   // A copy of the site's store that somebody starts on a second machine, for a few messages.
   // `told` sees the copy's rows before it is stopped.
   void Clone(std::size_t site, const std::function<void(const storage::ReadView&)>& told);

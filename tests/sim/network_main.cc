@@ -38,6 +38,7 @@ class Schedule {
       : files_(seed % 3 == 0),
         pauses_(seed >= kPausesFrom),
         limits_(pauses_ && seed % 5 == 1),
+        roster_(pauses_ && seed % 4 == 3),
         limits_random_(seed),
         deployment_(seed, 2 + (seed * 7) % 6, files_),
         network_(deployment_),
@@ -68,6 +69,7 @@ class Schedule {
   bool files_;
   bool pauses_;
   bool limits_;
+  bool roster_;  // it changes; in some, so that the seeds that are kept stay what they were
   std::mt19937_64 limits_random_;  // of its own: the rest of a schedule is what it was without
   Deployment deployment_;
   Network network_;
@@ -186,7 +188,9 @@ void Schedule::Fault(std::size_t actor) {
     case 0:
       return network_.CrashBroker();
     case 1:
-      return network_.BackupBroker();
+      network_.BackupBroker();
+      if (roster_) network_.ChangeRoster(actor);  // which the copy does not know
+      return;
     case 2:
       return network_.RestoreBroker();
     case 3:
@@ -258,6 +262,7 @@ bool Schedule::Run(std::size_t steps, bool verbose) {
     if (pauses_)
       for (Site& site : deployment_.sites()) deployment_.Pause(site, false);
     if (!network_.Settle(60)) problems_.emplace_back("does not settle");
+    network_.CheckRosters();
     Collect();
     checker_.AtEnd();
   }

@@ -169,8 +169,8 @@ TEST(LinkSession, WhatTheBrokerHasLostOfTheRoster_ItHearsAgain_Once) {
   const auto back = Of<RosterNews>(site.Hear(Announced(kTold)));
   ASSERT_THAT(back, SizeIs(1));
   ASSERT_THAT(back[0].entries, SizeIs(2));
-  EXPECT_EQ(back[0].entries[0], of("Site2"));
-  EXPECT_EQ(back[0].entries[1], SignRosterEntry(revoked, organization));
+  EXPECT_EQ(back[0].entries[0], SignRosterEntry(revoked, organization));  // who goes, first
+  EXPECT_EQ(back[0].entries[1], of("Site2"));
   EXPECT_THAT(site.Events(), Contains(Pair("roster-back", ErrorCode::kAlreadyApplied)));
   // News of one site later is no roster.
   site.Hear(RosterNews{{of("Site2")}});
@@ -180,6 +180,35 @@ TEST(LinkSession, WhatTheBrokerHasLostOfTheRoster_ItHearsAgain_Once) {
   site.Hear(
       RosterNews{{of("Site1"), of("Site2"), SignRosterEntry(revoked, organization), of("Site4")}});
   EXPECT_THAT(Of<RosterNews>(site.Hear(Announced(kTold))), IsEmpty());
+}
+
+// A broker of before a site was revoked would still let it tell.
+TEST(LinkSession, ASiteThatTheOwnRosterRevoked_IsNotRead) {
+  LinkSite site("Site1");
+  site.Open();
+  EXPECT_THAT(Of<Subscribe>(site.Hear(Announced(kTold))), SizeIs(1));
+  RosterEntry revoked = RosterEntryOf("Site2");
+  revoked.serial = 2;
+  revoked.state = SiteState::kRevoked;
+  site.Hear(RosterNews{{SignRosterEntry(revoked, TestKey("organization"))}});
+  site.Open();
+  EXPECT_THAT(Of<Subscribe>(site.Hear(Announced(kTold))), IsEmpty());
+}
+
+// Two brokers of one organisation: both ends hear that they differ.
+TEST(LinkSession, AnEntryOfTheSameSerial_IsSaidBack) {
+  LinkSite site("Site1");
+  site.Open();
+  RosterEntry other = RosterEntryOf("Site3");
+  other.server = "another";
+  site.Hear(RosterNews{{SignRosterEntry(RosterEntryOf("Site1"), TestKey("organization")),
+                        SignRosterEntry(RosterEntryOf("Site2"), TestKey("organization")),
+                        SignRosterEntry(other, TestKey("organization")),
+                        SignRosterEntry(RosterEntryOf("Site4", true), TestKey("organization"))}});
+  const auto back = Of<RosterNews>(site.Hear(Announced(kTold)));
+  ASSERT_THAT(back, SizeIs(1));
+  ASSERT_THAT(back[0].entries, SizeIs(1));
+  EXPECT_EQ(back[0].entries[0], SignRosterEntry(RosterEntryOf("Site3"), TestKey("organization")));
 }
 
 // Mail domains have no case.
