@@ -16,6 +16,9 @@ namespace {
 constexpr Duration kOverAgain = std::chrono::minutes(5);
 constexpr Duration kOverAgainLeast = std::chrono::seconds(1);
 
+// Of the files that may wait; further ones of the stream go to bad/.
+constexpr std::size_t kWaitingOfAStream = limits::kCarriedFiles / 4;
+
 // Nothing of the file's own making: it is tried again, whatever its state.
 bool IsOfTheMachine(ErrorCode code) {
   return code == ErrorCode::kDiskFull || code == ErrorCode::kIo ||
@@ -61,6 +64,14 @@ Result<std::optional<ReaderState>> ReaderOf(Store& store, const InstanceSettings
   DIRSYNC_TRY(number, FindNumber(store.storage(), "import/" + FoldName(instance.name)));
   if (!number) return std::nullopt;
   return LoadReader(store.storage(), *number);
+}
+
+// Behind a file that is lost, or of somebody who sends nothing else: others' files need the room.
+Error TooManyWait(const StreamName& stream) {
+  return {ErrorCode::kGap,
+          std::to_string(kWaitingOfAStream) + " files of " + Printable(stream.ToString()) +
+              " wait already",
+          "bring the one that they wait for, or a full copy; then put this one into IN again"};
 }
 
 Position CursorOf(const std::optional<ReaderState>& reader) {
@@ -129,8 +140,13 @@ Result<bool> FileRuns::ImportOnce(Clock::time_point now) {
   };
   std::ranges::stable_sort(candidates, {}, order);
   bool any = false;
+  std::map<StreamName, std::size_t> waits;
   for (const Candidate& candidate : candidates) {
-    DIRSYNC_TRY(applied, Settle(candidate, Try(candidate)));
+    Outcome outcome = Try(candidate);
+    if (outcome.fate == Fate::kWaits && candidate.ours &&
+        ++waits[candidate.header.stream] > kWaitingOfAStream)
+      outcome = {Fate::kRefused, TooManyWait(candidate.header.stream)};
+    DIRSYNC_TRY(applied, Settle(candidate, outcome));
     any = any || applied;
   }
   return any;

@@ -15,6 +15,10 @@ namespace {
 using storage::StreamNumber;
 using storage::Table;
 
+// Series of numbers, each followed by the folded name.
+constexpr const char* kImport = "import/";
+constexpr const char* kExport = "export/";
+
 struct Owned {
   std::string mirror_key;
   EntryId local;
@@ -26,19 +30,37 @@ class InstanceDelete {
   InstanceDelete(Store& store, const InstanceSettings& settings, std::string contacts, bool dry_run)
       : store_(store), settings_(settings), contacts_(std::move(contacts)), dry_run_(dry_run) {}
 
-  Result<ApplyCounts> Run() {
-    if (!contacts_.empty() && contacts_ != "keep" && contacts_ != "delete")
-      return Fail(ErrorCode::kInvalid, "deleting " + name() + ": --contacts is keep or delete");
-    DIRSYNC_TRY(reader, FindNumber(store_.storage(), "import/" + FoldName(settings_.name)));
-    if (reader) DIRSYNC_CHECK(ReleaseAll(*reader));
+  Result<ApplyCounts> All() {
+    DIRSYNC_TRY(reader, NumberOf(kImport));
+    DIRSYNC_TRY(owned, MayRelease(reader));
+    if (!dry_run_) DIRSYNC_CHECK(Stop());
+    if (reader) DIRSYNC_CHECK(ReleaseAll(*reader, owned));
     if (dry_run_) return counts_;
-    DIRSYNC_TRY(producer, FindNumber(store_.storage(), "export/" + FoldName(settings_.name)));
+    DIRSYNC_TRY(producer, NumberOf(kExport));
     for (const auto& number : {reader, producer})
       if (number) DIRSYNC_CHECK(DropRows(*number));
     DIRSYNC_CHECK(store_.Write([&](storage::Transaction& transaction) -> Result<> {
       transaction.Delete(storage::InstanceKey(FoldName(settings_.name)));
-      for (const char* series : {"import/", "export/"})
+      for (const char* series : {kImport, kExport})
         transaction.Delete(storage::NumberKey(series + FoldName(settings_.name)));
+      return {};
+    }));
+    return counts_;
+  }
+
+  Result<ApplyCounts> Import() {
+    DIRSYNC_TRY(reader, NumberOf(kImport));
+    DIRSYNC_TRY(owned, MayRelease(reader));
+    if (reader) {
+      DIRSYNC_CHECK(ReleaseAll(*reader, owned));
+      DIRSYNC_CHECK(DropRows(*reader));
+    }
+    DIRSYNC_CHECK(store_.Write([&](storage::Transaction& transaction) -> Result<> {
+      DIRSYNC_TRY(settings, LoadInstance(transaction, settings_.name));
+      settings.imports = false;
+      settings.import_file.clear();
+      StoreInstance(transaction, settings);
+      transaction.Delete(storage::NumberKey(kImport + FoldName(settings_.name)));
       return {};
     }));
     return counts_;
@@ -47,15 +69,38 @@ class InstanceDelete {
  private:
   std::string name() const { return Printable(settings_.name); }
 
-  Result<> ReleaseAll(StreamNumber number) {
-    DIRSYNC_TRY(owned, ListOwned(number));
-    if (owned.empty()) return {};
+  Result<std::optional<StreamNumber>> NumberOf(const char* series) const {
+    return FindNumber(store_.storage(), series + FoldName(settings_.name));
+  }
+
+  // From here on nobody runs it, so that one that is left half deleted does nothing: deleting it
+  // again goes on.
+  Result<> Stop() {
+    return store_.Write([&](storage::Transaction& transaction) -> Result<> {
+      DIRSYNC_TRY(settings, LoadInstance(transaction, settings_.name));
+      settings.imports = settings.exports = false;
+      StoreInstance(transaction, settings);
+      return {};
+    });
+  }
+
+  // What it owns, if that may go.
+  Result<std::vector<Owned>> MayRelease(const std::optional<StreamNumber>& reader) const {
+    if (!contacts_.empty() && contacts_ != "keep" && contacts_ != "delete")
+      return Fail(ErrorCode::kInvalid, "deleting " + name() + ": --contacts is keep or delete");
+    if (!reader) return std::vector<Owned>();
+    DIRSYNC_TRY(owned, ListOwned(*reader));
+    if (owned.empty()) return std::move(owned);
     if (contacts_.empty())
       return Fail(
           ErrorCode::kNotEmpty,
           "deleting " + name() + ": it owns " + std::to_string(owned.size()) + " entries here",
           "say what becomes of them: --contacts keep or --contacts delete");
-    if (contacts_ == "delete") DIRSYNC_CHECK(AskGate(number, owned));
+    if (contacts_ == "delete") DIRSYNC_CHECK(AskGate(*reader, owned));
+    return std::move(owned);
+  }
+
+  Result<> ReleaseAll(StreamNumber number, const std::vector<Owned>& owned) {
     for (std::size_t from = 0; from < owned.size(); from += limits::kStepRows) {
       auto release = [&](storage::Transaction& transaction) {
         return ReleaseSome(transaction, number, owned, from);
@@ -166,7 +211,13 @@ class InstanceDelete {
 Result<ApplyCounts> DeleteInstance(Store& store, const std::string& name,
                                    const std::string& contacts, bool dry_run) {
   DIRSYNC_TRY(settings, LoadInstance(store.storage(), name));
-  return InstanceDelete(store, settings, contacts, dry_run).Run();
+  return InstanceDelete(store, settings, contacts, dry_run).All();
+}
+
+Result<ApplyCounts> EndImport(Store& store, const std::string& name, const std::string& contacts) {
+  DIRSYNC_TRY(settings, LoadInstance(store.storage(), name));
+  if (!settings.exports) return DeleteInstance(store, name, contacts, false);
+  return InstanceDelete(store, settings, contacts, false).Import();
 }
 
 }  // namespace dirsync

@@ -98,5 +98,7 @@ Result<std::string> TakeAckText(Store& store, const std::string& reader_site,
 // kNotEmpty; "keep" makes them local, "delete" deletes them through plan and gate.
 Result<ApplyCounts> DeleteInstance(Store& store, const std::string& name,
                                    const std::string& contacts, bool dry_run);
+// The same of its import; an instance that exports too stays, with its export as it is.
+Result<ApplyCounts> EndImport(Store& store, const std::string& name, const std::string& contacts);
 
 }  // namespace dirsync

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -108,6 +109,31 @@ TEST_F(FileRunsTest, ASuspectCopyIsReadAgain_OnceAPersonHasDecided) {
   Decide(ApproveSuspect);
   EXPECT_THAT(Import(), Contains("imported"));
   EXPECT_EQ(State().sum, source_.Sum());
+}
+
+TEST_F(FileRunsTest, FilesOfOneStreamThatWait_LeaveRoomForThoseOfOthers) {
+  Arrive("first");
+  EXPECT_THAT(Import(), Contains("imported"));
+  const auto pause = [&](bool paused) {
+    Write([&](storage::Transaction& transaction) {
+      InstanceSettings settings = *LoadInstance(transaction, "IN");
+      settings.paused = paused;
+      StoreInstance(transaction, settings);
+    });
+  };
+  pause(true);
+  for (int i = 1; i <= 260; ++i) Arrive("more" + std::to_string(i));
+  Import();  // somebody may still be writing them
+  EXPECT_EQ(std::ranges::count(Import(), "refused"), 4);
+  const auto files_in = [&](const std::string& part) {
+    std::filesystem::directory_iterator files(folder_ + "/in/" + part);
+    return std::ranges::distance(files, std::filesystem::directory_iterator());
+  };
+  EXPECT_EQ(files_in("waiting"), 256);
+  EXPECT_EQ(files_in("bad"), 8);  // each with its reason
+  pause(false);
+  Import();
+  EXPECT_EQ(files_in("waiting"), 0);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Full copies by ranges (R2): what happens when the producer's stream moves on in their middle.
+#include "agent/core/producer_state.h"
 #include "agent/core/review.h"
 #include "proto/codec/roster_codec.h"
 #include "tests/unit/link_world.h"
@@ -205,6 +206,40 @@ TEST_F(LinkCopyTest, OfASiteThatLeaves_AContainerThatIsUsedHereStays) {
   EXPECT_TRUE(reader_.Has("/o=Testorg/ou=Site1/cn=Recipients/cn=Berlin/cn=Ours"));
   EXPECT_FALSE(reader_.Has("Hamburg"));
   EXPECT_FALSE(reader_.Has("Mailbox1"));
+}
+
+// An instance that goes both ways loses what it reads, and goes on telling.
+TEST_F(LinkCopyTest, OfASiteThatLeaves_TheImportEnds_AndAnExportOfTheSameNameGoesOn) {
+  Tell("Mailbox1");
+  Finish(Begin());
+  ASSERT_TRUE(reader_.store().Write([](storage::Transaction& transaction) -> Result<> {
+    DIRSYNC_TRY(settings, LoadInstance(transaction, "Site2.OUT"));
+    settings.exports = true;
+    StoreInstance(transaction, settings);
+    return {};
+  }));
+  reader_.AddMailbox("Ours");
+  reader_.Open();
+  reader_.Pump();
+  const auto number = [&](const char* series) {
+    return *FindNumber(reader_.store().storage(), series + FoldName("Site2.OUT"));
+  };
+  ASSERT_TRUE(number("import/") && number("export/"));
+  RosterEntry left = RosterEntryOf("Site2");
+  left.serial = 2;
+  left.state = SiteState::kRemoved;
+  left.contacts = ContactsAfter::kDelete;
+  reader_.Hear(RosterNews{{SignRosterEntry(left, TestKey("organization"))}});
+  EXPECT_FALSE(reader_.Has("Mailbox1"));
+  EXPECT_FALSE(number("import/"));
+  ASSERT_TRUE(number("export/"));
+  const auto settings = LoadInstance(reader_.store().storage(), "Site2.OUT");
+  ASSERT_TRUE(settings.has_value());
+  EXPECT_TRUE(settings->exports);
+  EXPECT_FALSE(settings->imports);
+  const auto state = LoadProducer(reader_.store().storage(), *number("export/"));
+  ASSERT_TRUE(state.has_value() && state->has_value());
+  EXPECT_GT((*state)->sequence, 0U);
 }
 
 // ---- R4
