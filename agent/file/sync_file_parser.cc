@@ -17,6 +17,19 @@ Error AtLine(Error error, std::uint64_t number) {
   return error;
 }
 
+// What the change takes in the stored form of a batch at least: every text whole, two bytes in
+// front of each value, four in front of each attribute. So no batch that a site can store is
+// refused here.
+std::size_t StoredBytesLeast(const Change& change) {
+  std::size_t bytes =
+      change.name.size() + change.dn.size() + change.old_dn.size() + change.target_address.size();
+  for (const AttributeChange& attribute : change.attributes) {
+    bytes += 4 + attribute.name.size();
+    for (const std::string& value : attribute.values) bytes += 2 + value.size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Result<SyncFileParser::Event> SyncFileParser::Line(std::string_view line, std::uint64_t number) {
@@ -69,6 +82,7 @@ Result<SyncFileParser::Event> SyncFileParser::BlankLine() {
       return Fail(ErrorCode::kTooLarge, "the file has too many batches");
     phase_ = Phase::kRecords;
     changes_ = 0;
+    bytes_ = values_ = 0;
     return Event::kBatch;
   }
   DIRSYNC_TRY(whole, record_.BlankLine());
@@ -100,7 +114,17 @@ Result<> SyncFileParser::CheckChange() {
   }
   if (batches_ == 0) return Bad("a record before the first batch");
   if (changes_ > batch().change_count) return Bad("the batch has more changes than it says");
-  return {};
+  return CountChange();
+}
+
+// Whoever applies a batch holds it whole: it is no larger than one that comes by the broker.
+Result<> SyncFileParser::CountChange() {
+  const Change& change = record_.change();
+  bytes_ += StoredBytesLeast(change);
+  for (const AttributeChange& attribute : change.attributes) values_ += attribute.values.size();
+  if (bytes_ <= limits::kBatchPayloadBytes && values_ <= limits::kValuesPerBatch) return {};
+  return Fail(ErrorCode::kTooLarge, "batch " + std::to_string(batch().batch.sequence) +
+                                        " has more bytes or values than a batch can have");
 }
 
 Result<> SyncFileParser::CheckBatchWhole() const {

@@ -39,6 +39,7 @@ class SyncFileParser {
   Result<Event> BlankLine();
   Result<> BeginBatch(std::string_view rest);
   Result<> CheckChange();
+  Result<> CountChange();
   Result<> CheckBatchWhole() const;
 
   Phase phase_ = Phase::kHeader;
@@ -47,7 +48,9 @@ class SyncFileParser {
   RecordParser record_;
   std::size_t batches_ = 0;
   std::size_t weight_ = 0;     // of all batches, see BatchWeight
-  std::uint64_t changes_ = 0;  // of the batch so far
+  std::uint64_t changes_ = 0;  // of the batch so far, as the two below
+  std::size_t bytes_ = 0;      // see StoredBytesLeast
+  std::size_t values_ = 0;
   std::uint64_t records_ = 0;
   Sequence last_sequence_ = 0;
   Digest last_digest_;

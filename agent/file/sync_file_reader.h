@@ -46,7 +46,7 @@ using BatchVisitor = std::function<Result<>(std::size_t batch, const FileBatch& 
 // names. `expected` = the pinned key: another one is kKeyChanged; nullopt: none pinned yet.
 // Errors, in this order of precedence: kHeaderless, kUnknownVersion, kTruncated (no trailer),
 // kUnsigned (no signature line), kDamaged (text digest, or bytes behind the end), kBadSignature,
-// kKeyChanged, kBadRecord (with the line), kIo.
+// kKeyChanged, kBadRecord or kTooLarge (with the line), kIo.
 // Precedence is held by reading on to the trailer before a record's error is reported.
 Result<VerifiedFile> VerifySyncFile(ByteSource& source, const std::optional<PublicKey>& expected,
                                     const RecordVisitor& visit = {},

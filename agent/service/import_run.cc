@@ -9,12 +9,11 @@
 namespace dirsync {
 namespace {
 
+// Not held open: there may be more of them than a process may have open.
 struct Candidate {
   std::string path;
-  std::unique_ptr<ByteSource> source;
-  FileNature nature = FileNature::kForeign;
-  FileHeader header;
-  std::optional<Error> error;  // its header cannot be read
+  FileHeader header;           // of one of our files: what the order needs
+  std::optional<Error> error;  // it cannot be opened, or its header cannot be read
 };
 
 // F, F.2 … and F.adhoc beside it.
@@ -23,6 +22,18 @@ bool BelongsTo(std::string_view name, std::string_view base) {
   if (!name.starts_with(base) || name[base.size()] != '.') return false;
   std::string_view suffix = name.substr(base.size() + 1);
   return suffix == "adhoc" || ParseNumber(suffix).has_value();
+}
+
+Result<> Peek(World& world, Candidate& file) {
+  DIRSYNC_TRY(source, world.files().Open(file.path));
+  DIRSYNC_TRY(nature, NatureOf(*source));
+  if (nature == FileNature::kForeign) return {};
+  DIRSYNC_TRY(header, PeekSyncFile(*source));
+  // Not its acks and wants, which may be many.
+  file.header.kind = header.kind;
+  file.header.epoch = header.epoch;
+  file.header.as_of = header.as_of;
+  return {};
 }
 
 Result<std::vector<Candidate>> FindFiles(World& world, const std::string& path, bool alone) {
@@ -37,22 +48,12 @@ Result<std::vector<Candidate>> FindFiles(World& world, const std::string& path, 
   std::vector<Candidate> found;
   for (const std::string& name : names) {
     if (!BelongsTo(name, base) || found.size() == limits::kCarriedFiles) continue;
-    found.push_back({folder + name, nullptr, FileNature::kForeign, {}, {}});
+    found.push_back({folder + name, {}, {}});
   }
   // Nothing regular there: opening says what stands in the way (absent, FIFO, folder …).
-  if (found.empty()) found.push_back({path, nullptr, FileNature::kForeign, {}, {}});
+  if (found.empty()) found.push_back({path, {}, {}});
   for (Candidate& file : found) {
-    DIRSYNC_TRY(source, world.files().Open(file.path));
-    file.source = std::move(source);
-    DIRSYNC_TRY(nature, NatureOf(*file.source));
-    file.nature = nature;
-    if (nature == FileNature::kForeign) continue;
-    auto header = PeekSyncFile(*file.source);
-    if (header) {
-      file.header = std::move(*header);
-    } else {
-      file.error = header.error();
-    }
+    if (const auto peeked = Peek(world, file); !peeked) file.error = peeked.error();
   }
   return found;
 }
@@ -77,15 +78,18 @@ Result<> CheckSettings(const RunRequest& request) {
               "dirsync instance set " + Printable(request.settings.name) + " …");
 }
 
-Result<> ImportOne(ImportRun& run, Candidate& file) {
+// What it is by now counts, not what it was when the order was made.
+Result<> ImportOne(ImportRun& run, const Candidate& file) {
   if (file.error) return std::unexpected(*file.error);
-  if (file.nature == FileNature::kOurs) return ImportSyncFile(run, file.path, *file.source);
+  DIRSYNC_TRY(source, run.store.world().files().Open(file.path));
+  DIRSYNC_TRY(nature, NatureOf(*source));
+  if (nature == FileNature::kOurs) return ImportSyncFile(run, file.path, *source);
   if (run.state.source == SourceKind::kStream)
     return Fail(ErrorCode::kHeaderless,
                 "reading " + Printable(file.path) + ": it has no #! lines, and " +
                     Printable(run.request.settings.name) + " takes the signed files of " +
                     run.state.stream.ToString());
-  return ImportForeignFile(run, file.path, *file.source);
+  return ImportForeignFile(run, file.path, *source);
 }
 
 }  // namespace
@@ -183,7 +187,7 @@ Result<RunReport> RunImport(Store& store, const RunRequest& request) {
   DIRSYNC_TRY(files, FindFiles(store.world(), request.settings.import_file, request.alone));
   std::stable_sort(files.begin(), files.end(), ReadBefore);
   bool anything = false;
-  for (Candidate& file : files) {
+  for (const Candidate& file : files) {
     auto done = ImportOne(run, file);
     if (done) {
       anything = true;

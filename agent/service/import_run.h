@@ -55,8 +55,10 @@ class ImportRun {
   ApplyCounts committed_counts_;
 };
 
-// One of our files at `path`, opened: verified, judged, applied. Errors as RunImport;
-// kAlreadyApplied when nothing was new.
+// One of our files at `path`, opened: verified, judged, applied. Errors as RunImport; kNotPermitted
+// of a site that by the roster is revoked, has left, or is another organisation's; kAlreadyApplied
+// when nothing was new. Acks and wants are taken from a refused file too, once its writer is known
+// here: the instance was bound before.
 Result<> ImportSyncFile(ImportRun& run, const std::string& path, ByteSource& source);
 
 // A foreign file at `path`; bad records go to PATH.err.

@@ -22,8 +22,12 @@ class SyncFileImport {
 
  private:
   Result<> CheckSource(const FileHeader& header) const;
+  Result<> ExpectKey();
   Result<> Verify();
   Result<> Bind();
+  Result<> Repin();
+  Result<> TakeRide();
+  Result<> Apply();
   Result<> ApplyBatches();
   Result<> ApplyOneBatch(SyncFileRecords& records, SyncFileRecords::Record& record, bool& more,
                          std::size_t index);
@@ -50,6 +54,9 @@ class SyncFileImport {
   std::string path_;
   ByteSource& source_;
   VerifiedFile file_;
+  // By which the file has to be signed; none: the first one is believed (R7).
+  std::optional<PublicKey> expected_;
+  bool by_roster_ = false;  // it is the roster that names the key
   // Of a full copy: free where this site itself has to have one (IsCopyDue).
   RateRule rate_ = RateRule::kCounted;
   // Pass 1 of a full copy: nothing in the file differs from what is here.
@@ -60,14 +67,27 @@ Result<> SyncFileImport::Import() {
   DIRSYNC_TRY(header, PeekSyncFile(source_));
   DIRSYNC_CHECK(CheckSource(header));
   file_.header = std::move(header);
+  DIRSYNC_CHECK(ExpectKey());
   DIRSYNC_CHECK(Verify());
+  // Who is known is heard whatever becomes of the file: an ack may end what stops it. Of anybody
+  // else only a file that is taken says who it is.
+  const bool known = run_.state.source == SourceKind::kStream && expected_.has_value();
   DIRSYNC_CHECK(Bind());
-  if (!run_.request.dry_run) {
-    DIRSYNC_TRY(notes, run_.store.Write([&](storage::Transaction& transaction) {
-      return TakeRideAlong(run_.store, transaction, file_.header);
-    }));
-    for (std::string& note : notes) run_.report.notes.push_back(std::move(note));
-  }
+  if (known) DIRSYNC_CHECK(TakeRide());
+  DIRSYNC_CHECK(Apply());
+  return known ? Result<>() : TakeRide();
+}
+
+Result<> SyncFileImport::TakeRide() {
+  if (run_.request.dry_run) return {};
+  DIRSYNC_TRY(notes, run_.store.Write([&](storage::Transaction& transaction) {
+    return TakeRideAlong(run_.store, transaction, file_.header);
+  }));
+  for (std::string& note : notes) run_.report.notes.push_back(std::move(note));
+  return {};
+}
+
+Result<> SyncFileImport::Apply() {
   switch (file_.header.kind) {
     case FileKind::kChanges:
       return ApplyBatches();
@@ -101,11 +121,37 @@ Result<> SyncFileImport::CheckSource(const FileHeader& header) const {
   return {};
 }
 
+// The roster's word about a site goes before every pin (R6). The sites that it does not name keep
+// the key of their first file. One site's name stands for one site here, in acks and ids and mail
+// domains: another organisation may use it only where it is read already.
+Result<> SyncFileImport::ExpectKey() {
+  const ReaderState& state = run_.state;
+  const StreamName& stream = file_.header.stream;
+  if (!state.signer.is_zero()) expected_ = state.signer;
+  DIRSYNC_TRY(site, FindSite(run_.store.storage(), stream.site));
+  if (!site) return {};
+  const std::string name = Printable(site->site);
+  if (site->organization != stream.organization) {
+    if (state.source == SourceKind::kStream) return {};
+    return Refuse(ErrorCode::kNotPermitted,
+                  "it is of stream " + stream.ToString() + ", and by the roster " + name +
+                      " is a site of " + Printable(site->organization),
+                  "dirsync sites list");
+  }
+  if (site->state != SiteState::kActive)
+    return Refuse(ErrorCode::kNotPermitted,
+                  "by the roster " + name +
+                      (site->state == SiteState::kRevoked ? " is revoked" : " has left") +
+                      ": nothing of it is taken any more",
+                  "dirsync sites list");
+  expected_ = site->signing_key;
+  by_roster_ = true;
+  return {};
+}
+
 // Pass 1. A full copy is compared on the way, until the first difference: an unchanged one needs
 // no second pass.
 Result<> SyncFileImport::Verify() {
-  std::optional<PublicKey> pinned;
-  if (!run_.state.signer.is_zero()) pinned = run_.state.signer;
   bool compare = file_.header.kind == FileKind::kFull && !run_.state.full &&
                  run_.state.cursor.epoch == file_.header.epoch &&
                  run_.state.terms.hash_key == file_.header.terms.hash_key;
@@ -126,8 +172,17 @@ Result<> SyncFileImport::Verify() {
     Report(seen, 0);
     return {};
   };
-  DIRSYNC_TRY(verified, VerifySyncFile(source_, pinned, visit));
-  file_ = std::move(verified);
+  auto verified = VerifySyncFile(source_, expected_, visit);
+  if (!verified && by_roster_ && verified.error().code == ErrorCode::kKeyChanged)
+    return Refuse(ErrorCode::kKeyChanged,
+                  "it is not signed by the key that the roster names for " +
+                      Printable(file_.header.stream.site) + ", " + Fingerprint(*expected_),
+                  "compare: dirsync sites list; a new key comes with the roster");
+  DIRSYNC_CHECK(verified);
+  // What was judged so far is what its first lines said.
+  if (verified->header != file_.header)
+    return Refuse(ErrorCode::kDamaged, "it changed while it was read");
+  file_ = std::move(*verified);
   if (compare) {
     auto ended = probe.End(false);
     none.unchanged = probe.counts().unchanged;
@@ -138,7 +193,7 @@ Result<> SyncFileImport::Verify() {
 
 // The first file binds the instance to its stream and pins its key (R7).
 Result<> SyncFileImport::Bind() {
-  if (run_.state.source == SourceKind::kStream) return {};
+  if (run_.state.source == SourceKind::kStream) return Repin();
   const FileHeader& header = file_.header;
   std::string fingerprint = Fingerprint(header.signer);
   if (header.kind != FileKind::kAdhoc && run_.request.confirm && !run_.request.dry_run) {
@@ -164,6 +219,21 @@ Result<> SyncFileImport::Bind() {
   run_.report.notes.push_back("first import of " + header.stream.ToString() + ": pinned key " +
                               fingerprint + " (compare it with `dirsync version` at " +
                               header.stream.site + ")");
+  return {};
+}
+
+// Of an instance that is bound: its key is another one by the roster, or a person had it forgotten.
+Result<> SyncFileImport::Repin() {
+  const FileHeader& header = file_.header;
+  if (run_.state.signer == header.signer) return {};
+  run_.state.signer = header.signer;
+  if (run_.request.dry_run) return {};
+  const std::string fingerprint = Fingerprint(header.signer);
+  const std::string site = Printable(header.stream.site);
+  run_.report.notes.push_back(by_roster_ ? site + " signs with " + fingerprint +
+                                               " from now on, by the roster"
+                                         : "pinned key " + fingerprint + " of " + site +
+                                               " (compare it with `dirsync version` there)");
   return {};
 }
 
@@ -364,7 +434,7 @@ Result<> SyncFileImport::ApplyAdhocFile() {
   adhoc.number = number;
   adhoc.source = SourceKind::kStream;
   adhoc.stream = {file_.header.stream.organization, site, ""};
-  if (run_.state.source != SourceKind::kStream && !adhoc.signer.is_zero() &&
+  if (run_.state.source != SourceKind::kStream && !by_roster_ && !adhoc.signer.is_zero() &&
       adhoc.signer != file_.header.signer)
     return Refuse(ErrorCode::kKeyChanged, "signed by " + Fingerprint(file_.header.signer) +
                                               ", and " + Fingerprint(adhoc.signer) +

@@ -1,9 +1,13 @@
 #include "agent/service/ride_along.h"
 
+#include <algorithm>
+#include <set>
+
 #include "agent/core/instance.h"
 #include "agent/core/producer_state.h"
 #include "agent/core/reader_state.h"
 #include "agent/core/review.h"
+#include "proto/base/limits.h"
 #include "proto/base/text.h"
 
 namespace dirsync {
@@ -20,21 +24,39 @@ Result<std::optional<InstanceSettings>> FindExport(Store& store, const StreamNam
   return std::nullopt;
 }
 
-// Errors of the row itself only; what an ack says wrongly is told, not failed.
+// The next epoch, above every one that `position` shows to have been told.
+Result<> BeginEpochAbove(Store& store, storage::Transaction& transaction, const Position& position,
+                         ProducerState& state) {
+  IdSource ids = MakeIds(store.world());
+  DIRSYNC_CHECK(BeginEpoch(transaction, state, ids));
+  // Only now: START names the epoch before by its own number.
+  state.epoch.counter = std::max(state.epoch.counter, position.epoch.counter + 1);
+  return {};
+}
+
+// Errors of the row itself only; what an ack says wrongly is told, not failed. `begun`: the streams
+// that this file has begun an epoch of; nobody can have read anything of it yet.
 Result<std::string> TakeOneAck(Store& store, storage::Transaction& transaction,
-                               const std::string& reader, const FileAck& ack) {
+                               const std::string& reader, const FileAck& ack,
+                               std::set<storage::StreamNumber>& begun) {
   DIRSYNC_TRY(settings, FindExport(store, ack.stream));
   if (!settings) return std::string();
   DIRSYNC_TRY(number, NumberOf(transaction, "export/" + FoldName(settings->name)));
   DIRSYNC_TRY(state, LoadProducer(transaction, number));
-  if (!state) return std::string();
-  DIRSYNC_TRY(outcome, TakeAck(transaction, *state, reader, ack.position, settings->readers));
+  if (!state || begun.contains(number)) return std::string();
   std::string name = settings->name;
+  // So far above only by a lie: the counter is not let run to its end.
+  const std::uint64_t counter = ack.position.epoch.counter;
+  const std::uint64_t own = state->epoch.counter;
+  if (counter > own && counter - own > limits::kEpochsAhead)
+    return reader + " says that it has read epoch " + std::to_string(counter) + " of " + name +
+           ", which no store of this site can have told: not taken";
+  DIRSYNC_TRY(outcome, TakeAck(transaction, *state, reader, ack.position, settings->readers));
   // A reader that knows more, or otherwise, than this store proves that the store was rolled back.
   bool rolled_back = outcome == AckOutcome::kAhead || outcome == AckOutcome::kFork;
   if (rolled_back) {
-    IdSource ids = MakeIds(store.world());
-    DIRSYNC_CHECK(BeginEpoch(transaction, *state, ids));
+    DIRSYNC_CHECK(BeginEpochAbove(store, transaction, ack.position, *state));
+    begun.insert(number);
   }
   StoreProducer(transaction, *state);
   std::string at = std::to_string(ack.position.sequence);
@@ -89,8 +111,9 @@ Result<RideAlong> GatherRideAlong(const storage::ReadView& view) {
 Result<std::vector<std::string>> TakeRideAlong(Store& store, storage::Transaction& transaction,
                                                const FileHeader& header) {
   std::vector<std::string> notes;
+  std::set<storage::StreamNumber> begun;
   for (const FileAck& ack : header.acks) {
-    DIRSYNC_TRY(note, TakeOneAck(store, transaction, header.stream.site, ack));
+    DIRSYNC_TRY(note, TakeOneAck(store, transaction, header.stream.site, ack, begun));
     if (!note.empty()) notes.push_back(std::move(note));
   }
   for (const FileWant& want : header.wants) DIRSYNC_CHECK(TakeOneWant(store, transaction, want));

@@ -21,7 +21,9 @@ struct RideAlong {
 Result<RideAlong> GatherRideAlong(const storage::ReadView& view);
 
 // Takes those that concern this site's export streams from a proved file of `header.stream.site`.
-// Returns what people should know ("SITE has read INSTANCE1 up to 12"; a rollback found out).
+// Returns what people should know ("SITE has read INSTANCE1 up to 12"; a rollback found out; an
+// epoch more than limits::kEpochsAhead above, which is not taken). A file begins at most one epoch
+// of a stream.
 Result<std::vector<std::string>> TakeRideAlong(Store& store, storage::Transaction& transaction,
                                                const FileHeader& header);
 

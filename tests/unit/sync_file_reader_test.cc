@@ -292,6 +292,35 @@ TEST(SyncFileReader, HostileCounts_AreRefusedWithoutMemory) {
   EXPECT_NE(CodeOf(Forge(acks + "#! records\n")), ErrorCode{});
 }
 
+// A file of batches that each hold these changes.
+std::string FileOfBatches(const std::vector<Change>& changes, Sequence batches = 1) {
+  const FileHeader header = SampleHeader(FileKind::kChanges);
+  Content content;
+  for (Sequence sequence = 1; sequence <= batches; ++sequence)
+    content.emplace_back(SampleBatch(header, sequence, changes.size()), changes);
+  return *WriteSample(header, content);
+}
+
+TEST(SyncFileReader, ABatchHasNoMoreBytesThanOneThatIsStored) {
+  Change large = SampleChange(ChangeKind::kAdd, 1);
+  large.attributes[0].values[0].assign(limits::kValueBytes - 1000, 'a');
+  const std::size_t most = limits::kBatchPayloadBytes / (limits::kValueBytes - 1000);
+  EXPECT_EQ(CodeOf(FileOfBatches(std::vector<Change>(most, large), 3)), ErrorCode{});
+  const Result<Read> read = ReadAll(FileOfBatches(std::vector<Change>(most + 1, large)));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kTooLarge);
+  EXPECT_THAT(read.error().message, testing::HasSubstr("batch 1 has more bytes"));
+}
+
+TEST(SyncFileReader, ABatchHasNoMoreValuesThanOneThatIsStored) {
+  Change many = SampleChange(ChangeKind::kAdd, 1);
+  many.attributes[0].values.assign(limits::kValuesPerAttribute, "");
+  std::vector<Change> changes(limits::kValuesPerBatch / limits::kValuesPerAttribute, many);
+  EXPECT_EQ(CodeOf(FileOfBatches(changes)), ErrorCode{});
+  changes.push_back(SampleChange(ChangeKind::kAdd, 2));
+  EXPECT_EQ(CodeOf(FileOfBatches(changes)), ErrorCode::kTooLarge);
+}
+
 TEST(SyncFileReader, ManyBatchesWithLongTerms_AreBounded) {
   FileHeader header = SampleHeader(FileKind::kChanges);
   header.terms.attributes.assign(4096, std::string(200, 'n'));
