@@ -24,10 +24,11 @@ Result<int> SetPaused(Context& context, const Arguments& arguments, bool paused)
     context.out() << JsonObject().Texts("instances", names).Bool("paused", paused).Finish() << '\n';
     return 0;
   }
-  for (const std::string& name : names)
-    context.out() << Printable(name)
-                  << (paused ? " is paused: agents leave it alone until `dirsync resume`\n"
-                             : " goes on\n");
+  const bool dry = context.dry_run();
+  const std::string does = paused ? std::string(dry ? " would be" : " is") +
+                                        " paused: agents leave it alone until `dirsync resume`\n"
+                                  : std::string(dry ? " would go on\n" : " goes on\n");
+  for (const std::string& name : names) context.out() << Printable(name) << does;
   return 0;
 }
 

@@ -120,9 +120,9 @@ Result<> JudgeSuspect(Context& context, Store& store, const InstanceState& state
     return {};
   }));
   if (context.json()) return {};
-  context.out() << (approve ? "approved" : "rejected") << " the suspect run of "
-                << Printable(state.settings.name) << '\n';
-  if (approve) context.Next("dirsync run " + Quoted(state.settings.name));
+  context.out() << (context.dry_run() ? "would have " : "") << (approve ? "approved" : "rejected")
+                << " the suspect run of " << Printable(state.settings.name) << '\n';
+  if (approve && !context.dry_run()) context.Next("dirsync run " + Quoted(state.settings.name));
   return {};
 }
 
@@ -157,8 +157,9 @@ Result<Outcome> JudgeRows(Context& context, Store& store, const InstanceSettings
   });
 }
 
+// `runs`: how many suspect runs were judged before, for JSON, which counts both.
 Result<> JudgeChosen(Context& context, Store& store, const std::vector<InstanceState>& states,
-                     const std::vector<HeldRow>& chosen, Verdict verdict) {
+                     const std::vector<HeldRow>& chosen, std::size_t runs, Verdict verdict) {
   Outcome all;
   for (auto first = chosen.begin(); first != chosen.end();) {
     const auto last = std::find_if(first, chosen.end(),
@@ -174,7 +175,7 @@ Result<> JudgeChosen(Context& context, Store& store, const std::vector<InstanceS
   const std::string_view verb = verdict == Verdict::kApprove ? "approved" : "rejected";
   if (context.json()) {
     context.out()
-        << JsonObject().Number(verb, all.done).Number("superseded", all.superseded).Finish()
+        << JsonObject().Number(verb, runs + all.done).Number("superseded", all.superseded).Finish()
         << '\n';
   } else if (!chosen.empty()) {
     context.out() << (context.dry_run() ? "would have " : "") << verb << ' '
@@ -224,7 +225,7 @@ Result<int> Judge(Context& context, const Arguments& arguments) {
     return std::unexpected(context.NotConfirmed("approving"));
   for (const InstanceState* state : suspects)
     DIRSYNC_CHECK(JudgeSuspect(context, *store, *state, kVerdict));
-  DIRSYNC_CHECK(JudgeChosen(context, *store, states, chosen, kVerdict));
+  DIRSYNC_CHECK(JudgeChosen(context, *store, states, chosen, suspects.size(), kVerdict));
   return 0;
 }
 

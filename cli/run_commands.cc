@@ -71,6 +71,7 @@ Result<int> Run(Context& context, const Arguments& arguments) {
 
 Result<int> PrintPlan(Context& context, const Plan& plan, Direction direction) {
   const std::string command = "dirsync apply " + plan.id;
+  const int status = plan.report.problem ? plan.report.problem->exit_status() : 0;
   if (context.json()) {
     std::vector<std::string> lines;
     for (const PlanLine& line : plan.lines) lines.push_back(PlanLineJson(line));
@@ -81,14 +82,14 @@ Result<int> PrintPlan(Context& context, const Plan& plan, Direction direction) {
                          .Raw("lines", array)
                          .Finish()
                   << '\n';
-    return 0;
+    return status;
   }
   for (const PlanLine& line : plan.lines) PrintPlanLine(context, line);
   PrintReport(context, plan.report, true);
   context.out() << "plan " << plan.id << " ("
                 << (direction == Direction::kExport ? "export" : "import") << ")\n";
   if (!plan.report.nothing_to_do) context.Next(command);
-  return plan.report.problem ? plan.report.problem->exit_status() : 0;
+  return status;
 }
 
 Result<int> MakeAndPrintPlan(Context& context, const Arguments& arguments) {

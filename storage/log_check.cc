@@ -12,7 +12,8 @@ namespace dirsync::storage {
 namespace {
 
 constexpr std::size_t kBlockBytes = 32768;
-constexpr std::size_t kHeaderBytes = 7;  // CRC (4, little-endian, masked), length (2), type (1)
+constexpr std::size_t kSectorBytes = 512;  // no part of one reaches the disk without the rest
+constexpr std::size_t kHeaderBytes = 7;    // CRC (4, little-endian, masked), length (2), type (1)
 
 // Fragments of one record; other types carry no rows of ours.
 enum Type : std::uint8_t { kZero = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
@@ -41,7 +42,9 @@ std::uint32_t Little32(const char* p) {
          (std::uint32_t{b[3]} << 24);
 }
 
-std::uint32_t Masked(std::uint32_t crc) { return std::rotr(crc, 15) + 0xa282ead8u; }
+constexpr std::uint32_t kMask = 0xa282ead8u;
+
+std::uint32_t Masked(std::uint32_t crc) { return std::rotr(crc, 15) + kMask; }
 
 // Whether the record at the front of `bytes` has its checksum right when it is `length` long.
 bool ChecksumHolds(std::string_view bytes, std::size_t length) {
@@ -58,9 +61,26 @@ bool LengthIsDamaged(std::string_view rest, std::size_t claimed) {
   return false;
 }
 
+// Whether one flipped bit, in the checksum or behind the length, makes the record at the front of
+// `bytes` what it is. What a flipped bit does to a checksum depends on its place alone.
+bool OneBitIsFlipped(std::string_view bytes, std::size_t length) {
+  const std::uint32_t stored = Little32(bytes.data());
+  const std::uint32_t found = Crc32c(0, bytes.substr(6, 1 + length));
+  if (std::has_single_bit(stored ^ Masked(found))) return true;
+  const std::uint32_t difference = std::rotl(stored - kMask, 15) ^ found;
+  for (int bit = 0; bit < 8; ++bit) {
+    std::uint32_t effect = kTables[0][std::size_t{1} << bit];
+    for (std::size_t behind = 0; behind <= length; ++behind) {
+      if (effect == difference) return true;
+      effect = (effect >> 8) ^ kTables[0][effect & 0xff];
+    }
+  }
+  return false;
+}
+
 class Scanner {
  public:
-  explicit Scanner(std::string_view log) : log_(log) {}
+  explicit Scanner(std::string_view log) : log_(log), zeros_(log.find_last_not_of('\0') + 1) {}
 
   LogScan Run() {
     while (offset_ < log_.size()) {
@@ -89,11 +109,8 @@ class Scanner {
     if (kHeaderBytes + length > block.size()) {
       return LengthIsDamaged(block, length) ? Damaged("wrong record length") : Torn();
     }
-    if (!ChecksumHolds(block, length)) {
-      // Pages that never reached the disk read as zeros.
-      if (log_.find_first_not_of('\0', offset_) == std::string_view::npos) return Torn();
-      return Damaged("checksum mismatch");
-    }
+    if (!ChecksumHolds(block, length))
+      return IsUnwritten(block, length) ? Torn() : Damaged("checksum mismatch");
     Type type = static_cast<Type>(byte(6));
     bool continues = type == kMiddle || type == kLast;
     if (type >= kFull && type <= kLast && continues != in_record_) {
@@ -103,6 +120,15 @@ class Scanner {
     offset_ += kHeaderBytes + length;
     if (!in_record_) scan_.good_bytes = offset_;
     return std::nullopt;
+  }
+
+  // Whether the record reaches into the pages at the end that never reached the disk, which read as
+  // zeros. One that ends in zeros of its own is told from it by one bit that accounts for it all.
+  bool IsUnwritten(std::string_view block, std::size_t length) const {
+    if (offset_ >= zeros_) return true;
+    const std::size_t written = (zeros_ + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+    if (offset_ + kHeaderBytes + length <= written) return false;
+    return !LengthIsDamaged(block, length) && !OneBitIsFlipped(block, length);
   }
 
   LogScan Torn() {
@@ -116,6 +142,7 @@ class Scanner {
   }
 
   const std::string_view log_;
+  const std::size_t zeros_;  // where those begin that the log ends in
   std::size_t offset_ = 0;
   bool in_record_ = false;  // between the first and the last fragment of a record
   LogScan scan_;

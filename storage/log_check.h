@@ -12,8 +12,8 @@ namespace dirsync::storage {
 struct LogScan {
   enum class End {
     kWhole,    // the log ends with a whole record
-    kTorn,     // it ends within a record, as after a power cut: what follows `good_bytes` was
-               // never synced
+    kTorn,     // it ends within a record, as after a power cut, or pages that never reached the
+               // disk do, and read as zeros: what follows `good_bytes` was never synced
     kDamaged,  // a record is not what was written
   };
   End end = End::kWhole;

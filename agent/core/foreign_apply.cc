@@ -46,7 +46,8 @@ struct ForeignApply::State {
       : input(settings), ids(drawn), reader(read_by), file(read_by.cursor.sequence + 1) {}
 
   Result<> Open();
-  Result<> Find(const ForeignChange& change);
+  Result<> Find(const std::string& written);
+  Result<> FindListed(ChangeKind kind, const std::string& written);
   Result<> Upsert(const ForeignChange& change);
   Result<> Change(const ForeignChange& change, const Entry& current, JoinedBy joined);
   Result<> Create(const ForeignChange& change);
@@ -65,6 +66,7 @@ struct ForeignApply::State {
   ApplyCounts counts;
   RunTotals totals;  // deletes, for the reasons that people read
   bool judged_unmet = false;
+  bool absence_in_doubt = false;  // a record of the file may be of any entry
 
   storage::Transaction* transaction = nullptr;
   std::optional<ApplyContext> context;
@@ -85,8 +87,8 @@ Result<> ForeignApply::State::Open() {
 }
 
 // Identity and mirror row of the record.
-Result<> ForeignApply::State::Find(const ForeignChange& change) {
-  DIRSYNC_TRY(dn, RebaseDn(context->basepoint, input.settings.import_container, change.dn));
+Result<> ForeignApply::State::Find(const std::string& written) {
+  DIRSYNC_TRY(dn, RebaseDn(context->basepoint, input.settings.import_container, written));
   if (dn.parts.empty()) return Fail(ErrorCode::kInvalid, "import record: its dn is empty");
   name = dn.parts.back();
   key = storage::ForeignKey(reader.number, dn.Folded());
@@ -101,6 +103,14 @@ Result<> ForeignApply::State::Find(const ForeignChange& change) {
     id = ids.NextEntryId(input.now);
   }
   return slot.Load(*context, kRecipientRank, id);
+}
+
+// The same, of a record that may say that its entry is there.
+Result<> ForeignApply::State::FindListed(ChangeKind kind, const std::string& written) {
+  Result<> found = Find(written);
+  if (!found && IsOfRecord(found.error().code) && kind != ChangeKind::kDelete)
+    absence_in_doubt = true;
+  return found;
 }
 
 // The row says that the entry was met in this pass: absence will not delete it.
@@ -303,7 +313,7 @@ void ForeignApply::Begin(storage::Transaction& transaction) {
 Result<> ForeignApply::Take(const ForeignChange& change) {
   State& state = *state_;
   DIRSYNC_CHECK(state.Open());
-  DIRSYNC_CHECK(state.Find(change));
+  DIRSYNC_CHECK(state.FindListed(change.kind, change.dn));
   const bool is_delete = change.kind == ChangeKind::kDelete;
   Result<> taken = is_delete ? state.Delete(change) : state.Upsert(change);
   if (taken || !IsOfRecord(taken.error().code)) return taken;
@@ -311,6 +321,18 @@ Result<> ForeignApply::Take(const ForeignChange& change) {
   if (!is_delete) DIRSYNC_CHECK(state.Meet());
   return taken;
 }
+
+Result<> ForeignApply::Meet(ChangeKind kind, const std::string& dn) {
+  State& state = *state_;
+  DIRSYNC_CHECK(state.Open());
+  const Result<> found = state.FindListed(kind, dn);
+  if (!found) return IsOfRecord(found.error().code) ? Result<>() : found;
+  return kind == ChangeKind::kDelete ? Result<>() : state.Meet();
+}
+
+void ForeignApply::DoubtAbsence() { state_->absence_in_doubt = true; }
+
+bool ForeignApply::absence_in_doubt() const { return state_->absence_in_doubt; }
 
 Result<> ForeignApply::Judge(std::uint64_t adds, std::uint64_t modifies, std::uint64_t deletes) {
   State& state = *state_;
@@ -329,7 +351,7 @@ Result<> ForeignApply::Judge(std::uint64_t adds, std::uint64_t modifies, std::ui
 Result<bool> ForeignApply::End() {
   State& state = *state_;
   DIRSYNC_CHECK(state.Open());
-  if (state.input.settings.complete) {
+  if (state.input.settings.complete && !state.absence_in_doubt) {
     if (!state.judged_unmet) DIRSYNC_CHECK(state.JudgeUnmet());
     DIRSYNC_TRY(all, state.DropUnmet());
     if (!all) return false;

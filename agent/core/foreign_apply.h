@@ -30,10 +30,17 @@ class ForeignApply {
   // Errors that concern the record alone (kInvalid, kNoTarget, kAddressTaken, kExists, kNotFound):
   // nothing of it was written; the caller reports it and goes on. Others end the import.
   Result<> Take(const ForeignChange& change);
+  // A record that the file has, but that cannot be read: what is known of it, so that absence does
+  // not delete its entry. Without a dn that names one, nothing is absent in this pass.
+  Result<> Meet(ChangeKind kind, const std::string& dn);
+  // Anything may be in the file: End deletes nothing.
+  void DoubtAbsence();
+  // Whether that holds for this pass: said, or found of a record.
+  bool absence_in_doubt() const;
   // Totals of the file's deletes, known from a first pass, for the gate; call before Take.
   Result<> Judge(std::uint64_t adds, std::uint64_t modifies, std::uint64_t deletes);
-  // With settings.complete: rows not met in this pass are deleted through the gate; then the file
-  // count moves. False: commit and call again.
+  // With settings.complete, unless absence is in doubt: rows not met in this pass are deleted
+  // through the gate. Then the file count moves. False: commit and call again.
   Result<bool> End();
   const ApplyCounts& counts() const;
 

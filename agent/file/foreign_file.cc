@@ -34,6 +34,7 @@ class RecordBuilder {
       record_.line = number;
     }
     Keep(raw, number);
+    may_hide_another_ = may_hide_another_ || kind == ForeignLineKind::kOther;
     if (error_) return;
     Result<> taken = Take(kind, line);
     if (!taken) Note(taken.error(), number);
@@ -44,6 +45,9 @@ class RecordBuilder {
     open_ = false;
     if (error_) {
       error_->text = std::move(record_.text);
+      error_->kind = record_.kind;
+      error_->dn = std::move(record_.dn);
+      error_->may_hide_another = may_hide_another_;
       return visitor.error ? visitor.error(*error_) : Result<>();
     }
     std::sort(record_.attributes.begin(), record_.attributes.end(),
@@ -63,7 +67,9 @@ class RecordBuilder {
   }
 
   void Note(const Error& error, std::uint64_t number) {
-    error_ = ForeignError{number, error.message, {}};
+    error_.emplace();
+    error_->line = number;
+    error_->reason = error.message;
     if (!error.hint.empty()) error_->reason += " (" + error.hint + ")";
   }
 
@@ -133,6 +139,7 @@ class RecordBuilder {
   ForeignRecord record_;
   std::string rdn_;
   std::size_t bytes_ = 0;
+  bool may_hide_another_ = false;
   std::optional<ForeignError> error_;
 };
 

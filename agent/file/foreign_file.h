@@ -22,11 +22,15 @@ struct ForeignRecord {
   std::string text;         // the record's lines as read, for FILE.err
 };
 
-// A record that was skipped: where, why, and its lines as read.
+// A record that was skipped: where, why, its lines as read, and whose record it is.
 struct ForeignError {
   std::uint64_t line = 0;
   std::string reason;
   std::string text;
+  ChangeKind kind = ChangeKind::kAdd;  // of its first line; with a dn only
+  std::string dn;                      // as in a record; empty: the first line cannot be read
+  // A line of it is of no known kind: the first line of another record may be meant.
+  bool may_hide_another = false;
 };
 
 // Sees records and errors in file order; an error of its own ends the reading.

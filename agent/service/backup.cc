@@ -1,5 +1,7 @@
 // Backup by checkpoint; restore into a new store, in a new epoch.
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -22,19 +24,62 @@ Result<> MakeOwnFolder(const std::string& path) {
   return std::unexpected(FileError("making folder", path, errno));
 }
 
+// A file's content, or the names in a folder, survive a power cut when this returns.
+Result<> Sync(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  const int failed = descriptor >= 0 && fsync(descriptor) == 0 ? 0 : errno;
+  if (descriptor >= 0) close(descriptor);
+  if (failed != 0) return std::unexpected(FileError("syncing", path, failed));
+  return {};
+}
+
+// The folder that `path` stands in. One that may be entered but not read cannot be synced by us.
+Result<> SyncParent(const fs::path& path) {
+  const std::string parent = path.parent_path().string();
+  const std::string folder = parent.empty() ? "." : parent;
+  if (access(folder.c_str(), R_OK) != 0 && errno == EACCES) return {};
+  return Sync(folder);
+}
+
+// Everything in the folder `path`, and the folder itself.
+Result<> SyncTree(const std::string& path) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator i(path, error), end; !error && i != end; i.increment(error))
+    DIRSYNC_CHECK(Sync(i->path().string()));
+  if (error) return std::unexpected(FileError("reading folder", path, error.value()));
+  return Sync(path);
+}
+
+// Puts a whole copy in its place. Under that name a power cut never leaves less than all of it.
+Result<> Publish(const std::string& part, const std::string& path) {
+  DIRSYNC_CHECK(SyncTree(part));
+  std::error_code error;
+  fs::rename(part, path, error);
+  if (error) return std::unexpected(FileError("renaming to", path, error.value()));
+  return SyncParent(part);
+}
+
 // Beside `path`, however that is written: DIR or DIR/.
 std::string PartOf(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path + ".part";
 }
 
+// `folder` and those above it, as far as they are not there; their names are durable too.
+Result<> MakeFolders(const fs::path& folder) {
+  std::error_code error;
+  if (folder.empty() || fs::exists(folder, error)) return {};
+  DIRSYNC_CHECK(MakeFolders(folder.parent_path()));
+  fs::create_directory(folder, error);
+  if (error) return std::unexpected(FileError("making folder", folder.string(), error.value()));
+  return SyncParent(folder);
+}
+
 Result<> MakePart(const std::string& part) {
   std::error_code error;
   fs::remove_all(part, error);
   if (error) return std::unexpected(FileError("removing folder", part, error.value()));
-  if (const fs::path parent = fs::path(part).parent_path(); !parent.empty())
-    fs::create_directories(parent, error);
-  if (error) return std::unexpected(FileError("making folder", part, error.value()));
+  DIRSYNC_CHECK(MakeFolders(fs::path(part).parent_path()));
   return MakeOwnFolder(part);
 }
 
@@ -106,9 +151,7 @@ Result<> BackupFolder(storage::Storage& storage, const std::string& path,
   DIRSYNC_CHECK(storage.Checkpoint(part + "/db"));
   DIRSYNC_CHECK(CopyTree(path + "/keys", part + "/keys"));
   DIRSYNC_CHECK(Tighten(part));
-  fs::rename(part, folder, error);
-  if (error) return std::unexpected(FileError("renaming to", folder, error.value()));
-  return {};
+  return Publish(part, folder);
 }
 
 Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& folder,
@@ -117,22 +160,17 @@ Result<std::unique_ptr<Store>> RestoreStore(World& world, const std::string& fol
     return Fail(ErrorCode::kNotFound, "restoring from " + Printable(folder) + ": it is no backup",
                 "name a folder that `dirsync backup` made");
   DIRSYNC_TRY(part, CopyBackup(folder, path));
-  std::error_code error;
   {
     DIRSYNC_TRY(store, Store::Open(world, part));
     DIRSYNC_CHECK(BeginAnew(*store));
   }
-  fs::rename(part, path, error);
-  if (error) return std::unexpected(FileError("renaming to", path, error.value()));
+  DIRSYNC_CHECK(Publish(part, path));
   return Store::Open(world, path);
 }
 
 Result<> RestoreFolder(const std::string& folder, const std::string& path) {
   DIRSYNC_TRY(part, CopyBackup(folder, path));
-  std::error_code error;
-  fs::rename(part, path, error);
-  if (error) return std::unexpected(FileError("renaming to", path, error.value()));
-  return {};
+  return Publish(part, path);
 }
 
 }  // namespace dirsync

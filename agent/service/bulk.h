@@ -12,16 +12,19 @@
 namespace dirsync {
 
 struct LoadReport {
-  std::uint64_t added = 0, unchanged = 0, skipped = 0;
-  std::vector<std::string> notes;  // ignored attributes with counts; skipped records (first 100)
-  bool resumed = false;            // went on where a killed load of this file stopped
+  std::uint64_t added = 0, unchanged = 0;
+  std::uint64_t skipped = 0;  // records, and members of groups
+  // Ignored attributes with counts; what was skipped, with its line (the first 100).
+  std::vector<std::string> notes;
+  bool resumed = false;  // went on where a killed load of this file stopped
 };
 // LDIF content records as local entries below the site: parents must exist or come first;
 // objectClass decides the class (inetOrgPerson, person, user -> mailbox; contact -> custom
 // recipient; groupOfNames, group -> group; organizationalUnit, container -> container). An entry
 // that is there already with the same values is unchanged; with others: kExists, unless
-// `replace`. Commits every limits::kBulkRows entries; killed, it goes on there. `dry_run`: from the
-// beginning, in memory, nothing is written; kTooLarge beyond limits::kDryRunBytes.
+// `replace`. A member that is not known is skipped, and its group has the others. Commits every
+// limits::kBulkRows entries; killed, it goes on there. `dry_run`: from the beginning, in memory,
+// nothing is written; kTooLarge beyond limits::kDryRunBytes.
 Result<LoadReport> LoadLdif(Store& store, const std::string& file, bool replace,
                             const std::function<void(const Progress&)>& progress,
                             bool dry_run = false);
@@ -30,7 +33,8 @@ Result<LoadReport> LoadLdif(Store& store, const std::string& file, bool replace,
 Result<std::uint64_t> DumpLdif(Store& store, const ByteSink& sink, bool imported);
 
 // A consistent copy of the whole store, keys included (mode 0600), in the new folder `folder`,
-// which only its owner may enter at any time.
+// which only its owner may enter at any time. Durable when it returns; under its name a power cut
+// never leaves a part of it, nor of what is restored.
 Result<> BackupStore(Store& store, const std::string& folder);
 // The same of any store that is open: of its storage and of the keys/ in its folder `path`.
 Result<> BackupFolder(storage::Storage& storage, const std::string& path,

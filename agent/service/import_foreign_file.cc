@@ -44,11 +44,13 @@ class ErrorFile {
     return output_->Append("# line " + std::to_string(line) + ": " + Printable(reason) + "\r\n" +
                            text + (text.ends_with('\n') ? "\r\n" : "\r\n\r\n"));
   }
-  // Puts the file in place, or removes one that an earlier import left.
+  // Puts the file in place, or removes one that an earlier import left. Where there is none nothing
+  // is asked of the medium, which may be one that is read only.
   Result<> Close() {
-    if (!output_) return store_.world().files().Remove(path_);
+    FileSystem& files = store_.world().files();
+    if (!output_) return files.Exists(path_) ? files.Remove(path_) : Result<>();
     DIRSYNC_CHECK(output_->Sync());
-    return store_.world().files().Rename(PartPath(path_), path_);
+    return files.Rename(PartPath(path_), path_);
   }
   std::uint64_t count() const { return count_; }
 
@@ -75,6 +77,9 @@ class ForeignImport {
   Result<> CountRecords();
   Result<> TakeAll();
   Result<> TakeRecord(ForeignRecord& record);
+  Result<> TakeBad(const ForeignError& error);
+  Result<> EndRecord();
+  Result<> DeleteAbsent();
   Result<> Reject(std::uint64_t line, const std::string& reason, const std::string& text);
 
   ImportRun& run_;
@@ -131,6 +136,20 @@ Result<> ForeignImport::TakeRecord(ForeignRecord& record) {
   DIRSYNC_CHECK(taken);
   if (++done_ % kProgressEvery == 0 && run_.request.progress)
     run_.request.progress({"reading " + path_, done_, adds_ + modifies_ + deletes_});
+  return EndRecord();
+}
+
+// A record that cannot be read still says that its entry is there. Where it does not say whose it
+// is, that may be anybody's.
+Result<> ForeignImport::TakeBad(const ForeignError& error) {
+  DIRSYNC_CHECK(Reject(error.line, error.reason, error.text));
+  if (error.dn.empty() || error.may_hide_another) apply_.DoubtAbsence();
+  if (error.dn.empty()) return {};
+  DIRSYNC_CHECK(apply_.Meet(error.kind, error.dn));
+  return EndRecord();
+}
+
+Result<> ForeignImport::EndRecord() {
   DIRSYNC_TRY(committed, run_.CommitStep());
   if (committed) apply_.Begin(run_.Begin());
   return {};
@@ -139,11 +158,25 @@ Result<> ForeignImport::TakeRecord(ForeignRecord& record) {
 Result<> ForeignImport::TakeAll() {
   ForeignVisitor visitor;
   visitor.record = [&](ForeignRecord& record) { return TakeRecord(record); };
-  visitor.error = [&](const ForeignError& error) {
-    return Reject(error.line, error.reason, error.text);
-  };
+  visitor.error = [&](const ForeignError& error) { return TakeBad(error); };
   apply_.Begin(run_.Begin());
   return ReadForeignFile(source_, visitor);
+}
+
+// With --complete; then the file is done.
+Result<> ForeignImport::DeleteAbsent() {
+  if (run_.request.settings.complete && apply_.absence_in_doubt())
+    run_.report.notes.push_back(
+        "of some bad records it cannot be read whose they are: nobody is deleted for being absent "
+        "from " +
+        Printable(path_) + "; correct them and import it again");
+  for (bool ended = false; !ended;) {
+    apply_.Begin(run_.Begin());
+    DIRSYNC_TRY(end, apply_.End());
+    ended = end;
+    if (!ended) DIRSYNC_CHECK(run_.Commit());
+  }
+  return {};
 }
 
 Result<> ForeignImport::Import() {
@@ -152,12 +185,7 @@ Result<> ForeignImport::Import() {
   run_.state.source = SourceKind::kForeign;
   DIRSYNC_CHECK(CountRecords());
   DIRSYNC_CHECK(TakeAll());
-  for (bool ended = false; !ended;) {
-    apply_.Begin(run_.Begin());
-    DIRSYNC_TRY(end, apply_.End());
-    ended = end;
-    if (!ended) DIRSYNC_CHECK(run_.Commit());
-  }
+  DIRSYNC_CHECK(DeleteAbsent());
   run_.report.counts.Add(apply_.counts());
   // A file without a single good record says nothing of what the instance reads.
   if (before.source == SourceKind::kUnbound && done_ == 0) run_.state = before;

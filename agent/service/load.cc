@@ -29,6 +29,11 @@ Result<std::string> IdentityOf(ByteSource& source) {
   return DigestOf(bytes).hex();
 }
 
+// Not of one record: everything else is skipped with it.
+bool EndsLoad(ErrorCode code) {
+  return code == ErrorCode::kIo || code == ErrorCode::kCorrupt || code == ErrorCode::kDiskFull;
+}
+
 class Load {
  public:
   Load(Store& store, ByteSource& source, bool replace,
@@ -49,7 +54,7 @@ class Load {
   Result<> TakeRecord(LdifRecord& record);
   Result<> TakeEntry(LdifEntry fresh, const LdifRecord& record);
   Result<> TakeExisting(const Entry& held, const LdifEntry& fresh);
-  Result<> TakeMembers(const LdifEntry& group);
+  Result<> TakeMembers(const LdifEntry& group, std::uint64_t line);
   Result<std::string> MemberOf(const std::string& written);
   Result<std::optional<Entry>> Find(const LdifEntry& fresh);
   void Skip(std::uint64_t line, const std::string& reason);
@@ -160,11 +165,10 @@ Result<> Load::TakeRecord(LdifRecord& record) {
   bool group = fresh->entry.entry_class == EntryClass::kDistributionList;
   groups_ = groups_ || group;
   if (group != (pass_ != Pass::kEntries)) return {};
-  auto done = pass_ == Pass::kMembers ? TakeMembers(*fresh) : TakeEntry(std::move(*fresh), record);
+  auto done = pass_ == Pass::kMembers ? TakeMembers(*fresh, record.line)
+                                      : TakeEntry(std::move(*fresh), record);
   if (!done) {
-    ErrorCode code = done.error().code;
-    if (code == ErrorCode::kIo || code == ErrorCode::kCorrupt || code == ErrorCode::kDiskFull)
-      return done;
+    if (EndsLoad(done.error().code)) return done;
     Skip(record.line, done.error().message);
   }
   if (!transaction_ || !BulkSteps::IsFull(*transaction_)) return {};
@@ -236,16 +240,24 @@ Result<std::string> Load::MemberOf(const std::string& written) {
   return Reference{store_.profile().site, entry.id}.ToString();
 }
 
-Result<> Load::TakeMembers(const LdifEntry& group) {
+// A member that is not known is skipped alone: the group has the others.
+Result<> Load::TakeMembers(const LdifEntry& group, std::uint64_t line) {
   if (group.members.empty()) return {};
   DIRSYNC_TRY(held, Find(group));
   if (!held) return {};
   EntryEdit edit;
   edit.add_values.push_back({std::string(attribute::kMember), {}});
   for (const std::string& written : group.members) {
-    DIRSYNC_TRY(member, MemberOf(written));
-    edit.add_values.back().values.push_back(std::move(member));
+    auto member = MemberOf(written);
+    if (member) {
+      edit.add_values.back().values.push_back(std::move(*member));
+    } else if (EndsLoad(member.error().code)) {
+      return std::unexpected(std::move(member).error());
+    } else {
+      Skip(line, "member of " + Printable(group.entry.name) + ": " + member.error().message);
+    }
   }
+  if (edit.add_values.back().values.empty()) return {};
   DIRSYNC_CHECK(directory().Edit(*held, edit));
   return {};
 }

@@ -1,14 +1,55 @@
-// A backup and what is restored from it, on the real disk: who may look into their folders.
+// A backup and what is restored from it, on the real disk: who may look into their folders, and
+// what a power cut leaves of them.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
+#include <utility>
 
 #include "agent/service/bulk.h"
 
 namespace dirsync {
 namespace {
+
+// What was synced, in that order, under the names that it had then.
+struct Synced {
+  std::mutex mutex;
+  std::vector<std::string> paths;
+
+  // What there is so far, which is then forgotten.
+  std::vector<std::string> Take() {
+    const std::lock_guard lock(mutex);
+    return std::exchange(paths, {});
+  }
+  static Synced& All() {
+    static Synced all;
+    return all;
+  }
+};
+
+}  // namespace
+}  // namespace dirsync
+
+// In place of the C library's, which it asks: it writes down whom.
+extern "C" int fsync(int descriptor) {
+  std::error_code error;
+  const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
+  const std::string path = std::filesystem::read_symlink(link, error).string();
+  auto& synced = dirsync::Synced::All();
+  const std::lock_guard lock(synced.mutex);
+  synced.paths.push_back(path);
+  return static_cast<int>(syscall(SYS_fsync, descriptor));
+}
+
+namespace dirsync {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
 
 // Looks at a folder at each effect.
 class LookingWorld : public World {
@@ -33,7 +74,7 @@ class BackupTest : public testing::Test {
   void SetUp() override {
     std::string name = std::filesystem::temp_directory_path() / "dirsync-backup-XXXXXX";
     ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
+    folder_ = std::filesystem::canonical(name);
     umask_ = umask(0);  // the most careless account
     SiteProfile profile;
     profile.organization = "Testorg";
@@ -57,6 +98,26 @@ class BackupTest : public testing::Test {
     for (const char* within : {"", "/db", "/keys"})
       EXPECT_EQ(ModeOf(name + within), 0700U) << name << within;
     EXPECT_EQ(ModeOf(name + "/keys/site.key"), 0600U);
+  }
+
+  // What `act` syncs until the folder of this test is, which is what ends a rename within it.
+  std::vector<std::string> SyncedBy(const std::function<void()>& act) const {
+    Synced::All().Take();
+    act();
+    std::vector<std::string> paths = Synced::All().Take();
+    const auto folder = std::ranges::find(paths, folder_);
+    EXPECT_NE(folder, paths.end()) << "the name is not durable";
+    paths.erase(folder, paths.end());
+    return paths;
+  }
+  // All that is in the folder now, by the names that it had as a part.
+  std::vector<std::string> PartsOf(const std::string& name) const {
+    const std::string part = folder_ + "/" + name + ".part";
+    std::vector<std::string> paths = {part};
+    for (const auto& item : std::filesystem::recursive_directory_iterator(folder_ + "/" + name))
+      paths.push_back(part + "/" +
+                      std::filesystem::relative(item.path(), folder_ + "/" + name).string());
+    return paths;
   }
 
   LookingWorld world_;
@@ -96,6 +157,29 @@ TEST_F(BackupTest, AFolderIsPutBackAsItWas) {
   EXPECT_EQ(RestoreFolder(folder_ + "/backup", folder_ + "/restored").error().code,
             ErrorCode::kExists);
   EXPECT_TRUE(Store::Open(world_, folder_ + "/restored").has_value());
+}
+
+TEST_F(BackupTest, ACopyIsDurableBeforeItGetsItsName_AndThenItsName) {
+  const auto backed_up =
+      SyncedBy([&] { ASSERT_TRUE(BackupStore(*store_, folder_ + "/backup").has_value()); });
+  for (const std::string& path : PartsOf("backup")) EXPECT_THAT(backed_up, Contains(path));
+  const auto put_back = SyncedBy(
+      [&] { ASSERT_TRUE(RestoreFolder(folder_ + "/backup", folder_ + "/broker").has_value()); });
+  for (const std::string& path : PartsOf("broker")) EXPECT_THAT(put_back, Contains(path));
+  // Opened, it no longer has the files that were put in place.
+  const auto restored = SyncedBy([&] {
+    ASSERT_TRUE(RestoreStore(world_, folder_ + "/backup", folder_ + "/store2").has_value());
+  });
+  for (const char* within : {"", "/db", "/db/CURRENT", "/keys", "/keys/site.key"})
+    EXPECT_THAT(restored, Contains(folder_ + "/store2.part" + within));
+}
+
+TEST_F(BackupTest, FoldersThatAreMadeForACopyHaveDurableNames) {
+  Synced::All().Take();
+  ASSERT_TRUE(BackupStore(*store_, folder_ + "/new/er/backup").has_value());
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/new/er/backup/db"));
+  EXPECT_THAT(Synced::All().Take(),
+              AllOf(Contains(folder_), Contains(folder_ + "/new"), Contains(folder_ + "/new/er")));
 }
 
 }  // namespace

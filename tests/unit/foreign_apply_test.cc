@@ -50,6 +50,25 @@ class ForeignTest : public ::testing::Test {
       apply.Begin(*transaction);
     }
   }
+  // One file of records that cannot be read.
+  ApplyCounts ImportUnread(const std::vector<std::pair<ChangeKind, std::string>>& records) {
+    ForeignApply apply(reader_.Input(), ids_, reader_.state);
+    storage::Transaction transaction(reader_.storage);
+    apply.Begin(transaction);
+    EXPECT_OK(apply.Judge(0, 0, 0));
+    for (const auto& [kind, dn] : records) {
+      if (dn.empty()) {
+        apply.DoubtAbsence();
+      } else {
+        EXPECT_OK(apply.Meet(kind, dn));
+      }
+    }
+    const Result<bool> end = apply.End();
+    EXPECT_OK(end);
+    EXPECT_TRUE(end && *end);
+    reader_.Commit(transaction, reader_.state);
+    return apply.counts();
+  }
   std::optional<Entry> Named(const std::string& name) {
     storage::Transaction transaction(reader_.storage);
     EntryStore entries(transaction, reader_.now);
@@ -269,6 +288,26 @@ TEST_F(ForeignTest, ABadRecordIsNoAbsence) {
   EXPECT_EQ(errors_, Codes{ErrorCode::kInvalid});
   EXPECT_EQ(counts.deleted, 0u);
   EXPECT_TRUE(Named("Anna"));
+}
+
+TEST_F(ForeignTest, ARecordThatCannotBeReadIsNoAbsence_ButADeleteIs) {
+  reader_.settings.complete = true;
+  Import({Add("Anna"), Add("Berta"), Add("Clara")});
+  EXPECT_EQ(ImportUnread({{ChangeKind::kModify, "Anna"}, {ChangeKind::kDelete, "Berta"}}).deleted,
+            2u);
+  EXPECT_TRUE(Named("Anna"));
+}
+
+TEST_F(ForeignTest, WhereARecordMayBeAnybodys_NobodyIsAbsent) {
+  reader_.settings.complete = true;
+  Import({Add("Anna"), Add("Berta")});
+  EXPECT_EQ(Import({Add("Anna"), Add("/o=Testorg/ou")}).deleted, 0u);
+  EXPECT_EQ(ImportUnread({{ChangeKind::kAdd, "AC/DC"}}).deleted, 0u);
+  EXPECT_EQ(ImportUnread({{ChangeKind::kAdd, ""}}).deleted, 0u);
+  EXPECT_TRUE(Named("Berta"));
+  // Of one file only: who is absent from the next one goes.
+  EXPECT_EQ(Import({Add("Anna")}).deleted, 1u);
+  EXPECT_FALSE(Named("Berta"));
 }
 
 TEST_F(ForeignTest, ACompleteFileThatShrankIsHeld) {

@@ -207,6 +207,27 @@ TEST(ForeignFile, AfterABadRecord_TheNextIsRead) {
   EXPECT_EQ(outcome.records[0].text, "A Two\n- Title:z\n");
 }
 
+TEST(ForeignFile, ABadRecordSaysWhoseItIs_AsFarAsItWasRead) {
+  const Outcome outcome = ReadText(
+      "- Title:of nobody\nA One\n- Tilte:x\nM Two\n- Title\nD Three\n- Title\nA\nA Four\n"
+      "Add Five\nA Six\n- Tilte:x\nB Seven\nA Eight\n");
+  std::vector<std::string> names;
+  std::vector<ChangeKind> kinds;
+  std::vector<bool> hiding;
+  for (const ForeignError& error : outcome.errors) {
+    names.push_back(error.dn);
+    kinds.push_back(error.kind);
+    hiding.push_back(error.may_hide_another);
+  }
+  EXPECT_THAT(names, ElementsAre("", "One", "Two", "Three", "", "Four", "Six"));
+  using enum ChangeKind;
+  EXPECT_THAT(kinds, ElementsAre(kAdd, kAdd, kModify, kDelete, kAdd, kAdd, kAdd));
+  // What begins no record is of the one before, as far as anybody knows.
+  EXPECT_THAT(hiding, ElementsAre(false, false, false, false, false, true, true));
+  ASSERT_EQ(outcome.records.size(), 1u);
+  EXPECT_EQ(outcome.records[0].dn, "Eight");
+}
+
 TEST(ForeignFile, PoisonAmongThousands_IsCountedExactly) {
   std::string text;
   for (int i = 0; i < 10000; ++i) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <random>
 #include <string>
@@ -131,6 +132,48 @@ TEST(LogCheck, ZerosAreTornOnlyAtTheEnd) {
   EXPECT_EQ(ScanLog(log).good_bytes, writer.log().size());
   log.back() = 1;
   EXPECT_EQ(ScanLog(log).end, End::kDamaged);
+}
+
+// `log` with zeros from there on.
+std::string ZeroedFrom(std::size_t offset, std::string log) {
+  std::fill(log.begin() + static_cast<std::ptrdiff_t>(offset), log.end(), '\0');
+  return log;
+}
+
+TEST(LogCheck, ARecordThatRunsIntoPagesOfZerosIsTorn) {
+  for (std::size_t size : {3000, 100000}) {
+    LogWriter writer;
+    writer.Add(Noise(501, 1));  // the next header goes over the end of a sector
+    writer.Add(Noise(size, 2));
+    for (std::size_t from = 512; from < writer.log().size(); from += 512) {
+      const LogScan scan = ScanLog(ZeroedFrom(from, writer.log()));
+      EXPECT_EQ(scan.end, End::kTorn) << from << " " << scan.cause;
+      EXPECT_EQ(scan.good_bytes, writer.ends()[0]);
+    }
+  }
+}
+
+TEST(LogCheck, BeforePagesOfZeros_EveryFlippedBitIsDamage) {
+  LogWriter writer;
+  for (std::size_t size : {100, 200, 3000}) writer.Add(Noise(size, static_cast<unsigned>(size)));
+  const std::string cut = ZeroedFrom(1024, writer.log());
+  for (std::size_t bit = 0; bit < writer.ends()[1] * 8; ++bit) {
+    std::string log = cut;
+    log[bit / 8] = static_cast<char>(log[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_EQ(ScanLog(log).end, End::kDamaged) << bit;
+  }
+}
+
+TEST(LogCheck, OfARecordThatEndsInZerosOfItsOwn_EveryFlippedBitIsDamage) {
+  LogWriter writer;
+  writer.Add("first");
+  writer.Add(Noise(300, 1) + std::string(1500, '\0'));
+  EXPECT_EQ(ScanLog(writer.log()).end, End::kWhole);
+  for (std::size_t bit = 0; bit < writer.log().size() * 8; ++bit) {
+    std::string log = writer.log();
+    log[bit / 8] = static_cast<char>(log[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_EQ(ScanLog(log).end, End::kDamaged) << bit;
+  }
 }
 
 TEST(LogCheck, NoiseIsNeverWhole) {

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "agent/core/instance.h"
+#include "agent/core/reader_state.h"
 #include "cli/command.h"
 #include "cli/serving.h"
 #include "proto/base/text.h"
@@ -51,6 +53,29 @@ class StoreCommandsTest : public testing::Test {
       return {};
     });
     ASSERT_TRUE(written.has_value());
+  }
+  // An import of the file `text`, under that name in the folder of this test.
+  Outcome RunForeign(const std::string& name, const std::string& text) {
+    std::ofstream(Path(name)) << text;
+    EXPECT_EQ(
+        At("a", {"instance", "set", "IN", "--import", "--import-file", Path(name), "--complete"})
+            .status,
+        0);
+    return At("a", {"run", "IN"});
+  }
+  // As if a run of the import IN had been stopped.
+  void Suspect() const {
+    auto opened = Store::Open(RealWorld(), Path("a"));
+    ASSERT_TRUE(opened.has_value());
+    const auto written = (*opened)->Write([](storage::Transaction& transaction) -> Result<> {
+      DIRSYNC_TRY(number, FindNumber(transaction, "import/in"));
+      DIRSYNC_TRY(reader, LoadReader(transaction, number.value_or(0)));
+      if (!reader) return Fail(ErrorCode::kNotFound, "it has never run");
+      reader->suspect.emplace().run = *RunId::FromBytes(std::string(16, 'r'));
+      StoreReader(transaction, *reader);
+      return {};
+    });
+    ASSERT_TRUE(written.has_value()) << written.error().message;
   }
   // `answers`: what a person at a terminal types; nullptr: no terminal.
   Outcome At(const std::string& store, std::vector<std::string> words,
@@ -237,6 +262,82 @@ TEST_F(StoreCommandsTest, OfTheRoster_DryRunsSayWhatWouldBe_AndHintsNameItsComma
             "Site1 would be removed\n");
   EXPECT_EQ(At("broker", {"sites", "revoke", "Site1"}).out, "Site1 is revoked\n");
   EXPECT_THAT(At("broker", {"sites", "refuse", "S9"}).err, HasSubstr("dirsync sites pending"));
+}
+
+constexpr const char* kAnna = "A Anna\n- Target-Address:PROFS:a\n";
+constexpr const char* kBerta = "A Berta\n- Target-Address:PROFS:b\n";
+
+TEST_F(StoreCommandsTest, WhoIsInACompleteFile_HoweverBadly_IsNotDeleted) {
+  EXPECT_THAT(RunForeign("people", std::string(kAnna) + kBerta).out, HasSubstr("2 added"));
+  // A name that is spelt wrongly, and an address without its type.
+  for (const char* bad : {"A Anna\n- Tilte:Boss\n", "A Anna\n- Target-Address:a\n"}) {
+    const Outcome run = RunForeign("people", std::string(bad) + kBerta);
+    EXPECT_EQ(run.status, 0);
+    EXPECT_THAT(run.out, Not(HasSubstr("deleted")));
+    EXPECT_THAT(run.err, HasSubstr("1 bad record is in"));
+    EXPECT_THAT(run.err, Not(HasSubstr("being absent")));
+  }
+  // Whose record was this? And what does that of Berta hide?
+  for (const char* bad : {"A\n- Tilte:Boss\n", "A Berta\nAdd Anna\n"}) {
+    const Outcome run = RunForeign("people", bad);
+    EXPECT_THAT(run.out, Not(HasSubstr("deleted")));
+    EXPECT_THAT(run.err, HasSubstr("nobody is deleted for being absent from"));
+  }
+  EXPECT_THAT(RunForeign("people", kBerta).out, HasSubstr("1 deleted"));
+  EXPECT_THAT(At("a", {"list", "--imported"}).out, Not(HasSubstr("Anna")));
+}
+
+TEST_F(StoreCommandsTest, BesideAFileWithoutFaults_NothingIsTouched) {
+  // The name of its error file would be too long for any disk: whoever asks for it is refused.
+  const Outcome run = RunForeign(std::string(252, 'n'), kAnna);
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("1 added"));
+}
+
+TEST_F(StoreCommandsTest, AGroupIsLoadedWithoutTheMembersThatNobodyKnows) {
+  const std::string below = ",cn=Recipients,ou=Site1,o=Testorg\n";
+  std::ofstream(Path("group.ldif"))
+      << "dn: cn=M1" << below << "objectClass: person\n\ndn: cn=Team" << below
+      << "objectClass: groupOfNames\nmember: cn=Nobody" << below << "member: cn=M1" << below
+      << "\ndn: cn=Lonely" << below << "objectClass: groupOfNames\nmember: cn=Nobody" << below;
+  const Outcome load = At("a", {"load", Path("group.ldif")});
+  EXPECT_EQ(load.status, 0);
+  EXPECT_THAT(load.out, HasSubstr("3 added, 0 unchanged, 2 skipped"));
+  EXPECT_THAT(load.err, HasSubstr("line 4: member of Team: find /o=Testorg"));
+  EXPECT_THAT(load.err, HasSubstr("line 9: member of Lonely: find /o=Testorg"));
+  EXPECT_THAT(At("a", {"group", "members", "Team"}).out, HasSubstr("M1"));
+}
+
+TEST_F(StoreCommandsTest, APlanWithAProblemEndsTheSameWithAndWithoutJson) {
+  RunForeign("people", kAnna);
+  std::ofstream(Path("people.2")).close();  // empty
+  const Outcome text = At("a", {"plan", "IN"});
+  const Outcome as_json = At("a", {"plan", "IN", "--json"});
+  EXPECT_NE(text.status, 0);
+  EXPECT_EQ(as_json.status, text.status);
+  EXPECT_EQ(json::parse(as_json.out)["report"]["problem"], "TRUNCATED");
+}
+
+TEST_F(StoreCommandsTest, OfASuspectRun_WhatIsSaidIsWhatWasDone) {
+  RunForeign("people", kAnna);
+  Suspect();
+  for (const char* verdict : {"approve", "reject"}) {
+    const std::string done = std::string(verdict) + (*verdict == 'a' ? "d" : "ed");
+    const Outcome dry = At("a", {"held", verdict, "IN", "--dry-run"});
+    EXPECT_EQ(dry.out, "would have " + done + " the suspect run of IN\n");
+    EXPECT_THAT(dry.err, Not(HasSubstr("next:")));
+    EXPECT_EQ(json::parse(At("a", {"held", verdict, "IN", "--json"}).out)[done], 1);
+    EXPECT_THAT(At("a", {"held", verdict, "IN"}).out, Not(HasSubstr(done)));
+    Suspect();
+  }
+}
+
+TEST_F(StoreCommandsTest, ADryRunPausesNobody) {
+  ASSERT_EQ(At("a", {"instance", "set", "OUT", "--export", "--export-file", "F"}).status, 0);
+  EXPECT_THAT(At("a", {"pause", "OUT", "--dry-run"}).out, StartsWith("OUT would be paused: "));
+  EXPECT_EQ(At("a", {"resume", "OUT", "--dry-run"}).out, "OUT would go on\n");
+  EXPECT_THAT(At("a", {"pause", "OUT"}).out, StartsWith("OUT is paused: "));
+  EXPECT_EQ(At("a", {"resume", "OUT"}).out, "OUT goes on\n");
 }
 
 TEST_F(StoreCommandsTest, ConfigCheckRefusesWhatTheProcessWould) {
