@@ -1,4 +1,5 @@
 // instance: named sets of settings.
+#include "agent/service/file_outbox.h"
 #include "agent/service/run.h"
 #include "cli/command.h"
 #include "cli/instance_options.h"
@@ -64,6 +65,8 @@ Result<int> Set(Context& context, const Arguments& arguments) {
                 "dirsync instance set " + Quoted(name) +
                     " --export --export-file F (or --import --import-file F)");
   DIRSYNC_CHECK(context.Change(*store, [&](storage::Transaction& transaction) -> Result<> {
+    if (settings.export_file != before.export_file)
+      DIRSYNC_CHECK(CheckExportPlace(transaction, settings));
     StoreInstance(transaction, settings);
     if (arguments.Has("--forget-key")) return ForgetKey(transaction, settings.name);
     return {};

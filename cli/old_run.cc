@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "agent/service/file_outbox.h"
 #include "cli/instance_options.h"
 #include "cli/instance_view.h"
 #include "cli/old_spelling.h"
@@ -96,6 +97,7 @@ Result<int> StoreSettings(Context& context, Store& store, const OldCommand& comm
   if (command.Has("USN"))
     context.Note("/USN=0 is for one run and is not stored: give it when you run " + settings.name);
   DIRSYNC_CHECK(context.Change(store, [&](storage::Transaction& transaction) -> Result<> {
+    DIRSYNC_CHECK(CheckExportPlace(transaction, settings));
     StoreInstance(transaction, settings);
     return {};
   }));

@@ -29,12 +29,14 @@ Result<> WalkEntries(Store& store, const Scope& scope,
   return cursor->status();
 }
 
-// The stream's own file is never written over: it may be unread. Imports of F take F.adhoc too.
+// A stream's own file is never written over: it may be unread. Imports of F take F.adhoc too.
 Result<std::string> PlaceOf(Store& store, const RunRequest& request) {
-  const std::string& path = request.settings.export_file;
-  if (!request.stored) return path;
-  auto instance = LoadInstance(store.storage(), request.settings.name);
-  return instance && instance->export_file == path ? path + ".adhoc" : path;
+  std::string path = request.settings.export_file;
+  for (;;) {
+    DIRSYNC_TRY(owner, OwnerOfPlace(store.storage(), path, ""));
+    if (!owner) return path;
+    path += ".adhoc";
+  }
 }
 
 }  // namespace

@@ -28,15 +28,17 @@ class ExportRun {
  private:
   Result<> CaptureChanges();
   Result<Sequence> FirstToCarry() const;
+  Result<> CountWaiting();
   Result<bool> WriteChanges();
-  Result<> CopyBatch(Sequence sequence, SyncFileWriter& writer);
+  Result<std::string> Stored(Sequence sequence) const;
+  Result<bool> CopyBatch(Sequence sequence, bool may_wait, SyncFileWriter& writer);
   Result<> WriteFull();
   Result<> WriteRideAlong();
   Result<> CopyAll(const EntryStore& entries, const Scope& scope, SyncFileWriter& writer);
   void Count(const Change& change);
   FileHeader Header(FileKind kind) const;
-  Result<std::string> PlaceFile(storage::Transaction& transaction, Sequence last, bool full,
-                                bool empty);
+  Result<std::string> PlaceFile(bool full);
+  void KnowFile(storage::Transaction& transaction, const OutboxFile& file);
   Result<> Publish();
 
   Store& store_;
@@ -56,14 +58,16 @@ Result<RunReport> ExportRun::Run() {
   report_.time = store_.world().Now();
   DIRSYNC_TRY(state, LoadExport(store_, request_.settings, !request_.dry_run));
   state_ = std::move(state);
+  full_ = request_.full || !state_.seen;
   if (!request_.dry_run) {
-    DIRSYNC_CHECK(PublishFiles(store_, state_.number, {}));
+    DIRSYNC_TRY(copy_lost, PublishFiles(store_, state_.number, {}));
+    full_ = full_ || copy_lost;
     DIRSYNC_CHECK(RemoveParts(store_, state_.number, request_.settings.export_file));
   }
-  full_ = request_.full || !state_.seen;
   report_.full = full_;
   DIRSYNC_TRY(ride, GatherRideAlong(store_.storage()));
   ride_ = std::move(ride);
+  if (request_.dry_run && !full_) DIRSYNC_CHECK(CountWaiting());
   DIRSYNC_CHECK(CaptureChanges());
   if (full_) {
     DIRSYNC_CHECK(WriteFull());
@@ -122,53 +126,76 @@ FileHeader ExportRun::Header(FileKind kind) const {
   return header;
 }
 
-// Chooses the file's place and puts its pending row into the commit it belongs to.
-Result<std::string> ExportRun::PlaceFile(storage::Transaction& transaction, Sequence last,
-                                         bool full, bool empty) {
+// Chooses the next file's place.
+Result<std::string> ExportRun::PlaceFile(bool full) {
   DIRSYNC_TRY(files, ListOutboxFiles(store_.storage(), state_.number));
   DIRSYNC_TRY(acked, AckedSequence(store_.storage(), state_, request_.settings.readers));
   NextFile next = ChooseNextFile(files, request_.settings.export_file, acked, full);
   stale_ = std::move(next.stale);
-  PutOutboxFile(transaction, state_.number, {next.path, last, full, empty, true});
-  if (!empty) PutCarried(transaction, state_, last);
-  transaction.Put(storage::MetaKey("ride/" + std::to_string(state_.number)),
-                  std::string(ride_.digest().view()));
   report_.file = next.path;
   report_.files.push_back(next.path);
   return next.path;
+}
+
+// Puts the file's row into the commit it belongs to.
+void ExportRun::KnowFile(storage::Transaction& transaction, const OutboxFile& file) {
+  PutOutboxFile(transaction, state_.number, file);
+  transaction.Put(RideKey(state_.number), std::string(ride_.digest().view()));
 }
 
 // Behind what is acked and what files out there carry already: batches that only went to the
 // broker, or were captured while nothing could be carried, are carried now.
 Result<Sequence> ExportRun::FirstToCarry() const {
   DIRSYNC_TRY(acked, AckedSequence(store_.storage(), state_, request_.settings.readers));
-  DIRSYNC_TRY(carried, CarriedSequence(store_.storage(), state_));
+  DIRSYNC_TRY(carried, CarriedSequence(store_.storage(), state_, request_.settings.export_file));
   return std::max({acked, carried, state_.trimmed}) + 1;
 }
 
-// One file with the batches that wait for one, at most a run's bytes; whether there were any.
+// What was captured before and is still to be carried belongs to what a run would do.
+Result<> ExportRun::CountWaiting() {
+  DIRSYNC_TRY(first, FirstToCarry());
+  for (Sequence sequence = first; sequence <= state_.sequence; ++sequence) {
+    DIRSYNC_TRY(stored, Stored(sequence));
+    DIRSYNC_TRY(batch, DecodeBatch(stored, store_.key().public_key()));
+    for (const Change& change : batch.changes) Count(change);
+  }
+  return {};
+}
+
+Result<std::string> ExportRun::Stored(Sequence sequence) const {
+  DIRSYNC_TRY(stored, ReadOutbox(store_.storage(), state_.number, sequence));
+  if (!stored)
+    return Fail(ErrorCode::kCorrupt,
+                "exporting: batch " + std::to_string(sequence) + " is missing in the outbox");
+  return std::move(*stored);
+}
+
+// One file with the batches that wait for one, at most a run's bytes and what a file takes; whether
+// there were any.
 Result<bool> ExportRun::WriteChanges() {
   DIRSYNC_TRY(first, FirstToCarry());
   if (first > state_.sequence) return false;
-  DIRSYNC_TRY(begin, ReadOutbox(store_.storage(), state_.number, first));
-  if (!begin)
-    return Fail(ErrorCode::kCorrupt,
-                "exporting: batch " + std::to_string(first) + " is missing in the outbox");
-  DIRSYNC_TRY(head, PeekBatch(*begin));
-  Sequence last = first;
-  for (std::size_t bytes = begin->size(); last < state_.sequence; ++last) {
-    DIRSYNC_TRY(next, ReadOutbox(store_.storage(), state_.number, last + 1));
+  DIRSYNC_TRY(begin, Stored(first));
+  DIRSYNC_TRY(head, PeekBatch(begin));
+  Sequence upto = first;
+  for (std::size_t bytes = begin.size(); upto < state_.sequence; ++upto) {
+    DIRSYNC_TRY(next, ReadOutbox(store_.storage(), state_.number, upto + 1));
     bytes += next ? next->size() : 0;
     if (!next || bytes > limits::kRunBytes) break;
   }
-  storage::Transaction transaction(store_.storage());
-  DIRSYNC_TRY(path, PlaceFile(transaction, last, false, false));
+  DIRSYNC_TRY(path, PlaceFile(false));
   FileHeader header = Header(FileKind::kChanges);
   header.as_of = {state_.epoch, first - 1, head.previous};
   DIRSYNC_TRY(file, FileWrite::Begin(store_, path, std::move(header)));
-  for (Sequence sequence = first; sequence <= last; ++sequence)
-    DIRSYNC_CHECK(CopyBatch(sequence, file->writer()));
+  Sequence last = first - 1;
+  for (bool more = true; more && last < upto; last += more ? 1 : 0) {
+    DIRSYNC_TRY(copied, CopyBatch(last + 1, last >= first, file->writer()));
+    more = copied;
+  }
   DIRSYNC_CHECK(file->Close(last_sum_, last_rows_));
+  storage::Transaction transaction(store_.storage());
+  KnowFile(transaction, {path, last, false, false, true});
+  PutCarried(transaction, state_, last);
   state_.seen = true;
   StoreProducer(transaction, state_);
   DIRSYNC_CHECK(store_.Commit(transaction));
@@ -176,35 +203,35 @@ Result<bool> ExportRun::WriteChanges() {
   return true;
 }
 
-// From the outbox, record by record.
-Result<> ExportRun::CopyBatch(Sequence sequence, SyncFileWriter& writer) {
-  DIRSYNC_TRY(stored, ReadOutbox(store_.storage(), state_.number, sequence));
-  if (!stored)
-    return Fail(ErrorCode::kCorrupt,
-                "exporting: batch " + std::to_string(sequence) + " is missing in the outbox");
-  DIRSYNC_TRY(batch, DecodeBatch(*stored, store_.key().public_key()));
-  last_sum_ = batch.sum_after;
-  last_rows_ = batch.rows_after;
-  FileBatch info{std::move(batch), DigestOf(*stored), 0};
+// From the outbox, record by record. False: the file is full, and the batch may wait for the next.
+Result<bool> ExportRun::CopyBatch(Sequence sequence, bool may_wait, SyncFileWriter& writer) {
+  DIRSYNC_TRY(stored, Stored(sequence));
+  DIRSYNC_TRY(batch, DecodeBatch(stored, store_.key().public_key()));
+  FileBatch info{std::move(batch), DigestOf(stored), 0};
   const std::vector<Change> changes = std::exchange(info.batch.changes, {});
   info.change_count = changes.size();
-  DIRSYNC_CHECK(writer.BeginBatch(info));
+  if (auto begun = writer.BeginBatch(info); !begun) {
+    if (may_wait && begun.error().code == ErrorCode::kTooLarge) return false;
+    return std::unexpected(std::move(begun).error());
+  }
+  last_sum_ = info.batch.sum_after;
+  last_rows_ = info.batch.rows_after;
   for (const Change& change : changes) {
     DIRSYNC_CHECK(writer.Write(change));
     Count(change);
   }
-  return {};
+  return true;
 }
 
 // Acks and wants that moved since the last file go out even when there is nothing to tell.
 Result<> ExportRun::WriteRideAlong() {
   if (ride_.acks.empty() && ride_.wants.empty()) return {};
-  DIRSYNC_TRY(last,
-              store_.storage().Get(storage::MetaKey("ride/" + std::to_string(state_.number))));
+  DIRSYNC_TRY(last, store_.storage().Get(RideKey(state_.number)));
   if (last && *last == ride_.digest().view()) return {};
   if (request_.dry_run) return {};
   storage::Transaction transaction(store_.storage());
-  DIRSYNC_TRY(path, PlaceFile(transaction, state_.sequence, false, true));
+  DIRSYNC_TRY(path, PlaceFile(false));
+  KnowFile(transaction, {path, state_.sequence, false, true, true});
   DIRSYNC_TRY(file, FileWrite::Begin(store_, path, Header(FileKind::kChanges)));
   DIRSYNC_CHECK(file->Close(state_.sum, state_.rows));
   DIRSYNC_CHECK(store_.Commit(transaction));
@@ -240,7 +267,11 @@ Result<> ExportRun::WriteFull() {
       return {};
     });
   }
-  DIRSYNC_TRY(path, PlaceFile(transaction, state_.sequence, true, false));
+  DIRSYNC_TRY(path, PlaceFile(true));
+  // An ack that is there already says nothing of this file: one of what follows it does (R12).
+  DIRSYNC_TRY(stood, AckedSequence(store_.storage(), state_, {}));
+  KnowFile(transaction, {path, std::max(state_.sequence, stood + 1), true, false, true});
+  PutCarried(transaction, state_, state_.sequence);
   DIRSYNC_TRY(file, FileWrite::Begin(store_, path, Header(FileKind::kFull)));
   DIRSYNC_CHECK(CopyAll(entries, scope, file->writer()));
   DIRSYNC_CHECK(file->Close(state_.sum, state_.rows));
@@ -275,6 +306,7 @@ Result<> CheckSettings(const RunRequest& request) {
 Result<RunReport> RunExport(Store& store, const RunRequest& request) {
   DIRSYNC_CHECK(CheckSettings(request));
   if (!request.stored || request.scope_overridden) return ExportAdhoc(store, request);
+  DIRSYNC_CHECK(CheckExportPlace(store.storage(), request.settings));
   return ExportRun(store, request).Run();
 }
 

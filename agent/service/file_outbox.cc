@@ -44,28 +44,48 @@ std::uint64_t NumberIn(const std::string& file, const std::string& path) {
   return ParseNumber(std::string_view(file).substr(path.size() + 1)).value_or(0);
 }
 
+// Whether files of one would come to stand where those of the other are.
+bool SamePlace(const std::string& a, const std::string& b) {
+  return !a.empty() && !b.empty() && (NumberIn(a, b) != 0 || NumberIn(b, a) != 0);
+}
+
+// Whether `instance` exports to `path`, or has put a file there.
+Result<bool> Takes(const storage::ReadView& view, const InstanceSettings& instance,
+                   const std::string& path) {
+  if (instance.exports && SamePlace(path, instance.export_file)) return true;
+  DIRSYNC_TRY(number, FindNumber(view, "export/" + FoldName(instance.name)));
+  if (!number) return false;
+  DIRSYNC_TRY(files, ListOutboxFiles(view, *number));
+  return std::ranges::any_of(files,
+                             [&](const OutboxFile& file) { return SamePlace(path, file.path); });
+}
+
 std::string CarriedKey(const ProducerState& state) {
   return storage::MetaKey("carried/" + std::to_string(state.number));
 }
 
 }  // namespace
 
-Result<Sequence> CarriedSequence(const storage::ReadView& view, const ProducerState& state) {
+Result<Sequence> CarriedSequence(const storage::ReadView& view, const ProducerState& state,
+                                 const std::string& path) {
   DIRSYNC_TRY(row, view.Get(CarriedKey(state)));
-  if (!row) {
-    // A store of before this row: its files say it.
-    DIRSYNC_TRY(files, ListOutboxFiles(view, state.number));
-    Sequence last = 0;
-    for (const OutboxFile& file : files)
-      if (file.last <= state.sequence) last = std::max(last, file.last);
-    return last;
+  Sequence carried = state.sequence;
+  if (row) {
+    RowReader in(*row);
+    const EpochId epoch = in.Id<EpochId>();
+    carried = in.Varint();
+    if (!in.ok() || !in.at_end())
+      return Fail(ErrorCode::kCorrupt, "reading how far files were put out: malformed");
+    if (epoch != state.epoch.id) return Sequence{0};
   }
-  RowReader in(*row);
-  const EpochId epoch = in.Id<EpochId>();
-  const Sequence last = in.Varint();
-  if (!in.ok() || !in.at_end())
-    return Fail(ErrorCode::kCorrupt, "reading how far files were put out: malformed");
-  return epoch == state.epoch.id ? last : 0;
+  DIRSYNC_TRY(files, ListOutboxFiles(view, state.number));
+  Sequence here = 0;
+  for (const OutboxFile& file : files) {
+    if (file.empty || (!file.full && NumberIn(file.path, path) == 0)) continue;
+    // A store of before that row may have files of an earlier epoch.
+    if (row || file.last <= state.sequence) here = std::max(here, file.last);
+  }
+  return std::min(here, carried);
 }
 
 void PutCarried(storage::Transaction& transaction, const ProducerState& state, Sequence last) {
@@ -74,6 +94,31 @@ void PutCarried(storage::Transaction& transaction, const ProducerState& state, S
   out.Id(state.epoch.id);
   out.Varint(last);
   transaction.Put(CarriedKey(state), std::move(row));
+}
+
+std::string RideKey(storage::StreamNumber number) {
+  return storage::MetaKey("ride/" + std::to_string(number));
+}
+
+Result<std::optional<std::string>> OwnerOfPlace(const storage::ReadView& view,
+                                                const std::string& path, std::string_view except) {
+  DIRSYNC_TRY(instances, ListInstances(view));
+  for (const InstanceSettings& instance : instances) {
+    if (FoldName(instance.name) == FoldName(except)) continue;
+    DIRSYNC_TRY(takes, Takes(view, instance, path));
+    if (takes) return instance.name;
+  }
+  return std::nullopt;
+}
+
+Result<> CheckExportPlace(const storage::ReadView& view, const InstanceSettings& settings) {
+  if (!settings.exports || settings.export_file.empty()) return {};
+  DIRSYNC_TRY(owner, OwnerOfPlace(view, settings.export_file, settings.name));
+  if (!owner) return {};
+  return Fail(ErrorCode::kConfiguration,
+              "exporting " + Printable(settings.name) + " to " + Printable(settings.export_file) +
+                  ": the files of " + Printable(*owner) + " are there",
+              "dirsync instance set " + Printable(settings.name) + " --export-file F");
 }
 
 std::string PartPath(const std::string& path) { return path + ".part"; }
@@ -98,21 +143,19 @@ void PutOutboxFile(storage::Transaction& transaction, storage::StreamNumber numb
 
 NextFile ChooseNextFile(const std::vector<OutboxFile>& files, const std::string& path,
                         Sequence acked, bool full) {
-  std::uint64_t highest = 0;
+  NextFile next;
   std::uint64_t highest_with_changes = 0;
   for (const OutboxFile& file : files) {
     std::uint64_t number = NumberIn(file.path, path);
     bool unread = !file.empty && file.last > acked && !full;
     if (unread) highest_with_changes = std::max(highest_with_changes, number);
-    highest = std::max(highest, number);
+    if (!unread && number == 0) next.stale.push_back(file.path);
   }
-  NextFile next;
   next.path =
       highest_with_changes == 0 ? path : path + "." + std::to_string(highest_with_changes + 1);
   for (const OutboxFile& file : files) {
     std::uint64_t number = NumberIn(file.path, path);
-    bool superseded = highest_with_changes == 0 || number > highest_with_changes;
-    if (superseded && file.path != next.path) next.stale.push_back(file.path);
+    if (number > highest_with_changes && file.path != next.path) next.stale.push_back(file.path);
   }
   return next;
 }
@@ -135,19 +178,26 @@ Result<> RemoveParts(Store& store, storage::StreamNumber number, const std::stri
   return {};
 }
 
-Result<> PublishFiles(Store& store, storage::StreamNumber number,
-                      const std::vector<std::string>& stale) {
+Result<bool> PublishFiles(Store& store, storage::StreamNumber number,
+                          const std::vector<std::string>& stale) {
   World& world = store.world();
+  bool copy_lost = false;
   DIRSYNC_TRY(files, ListOutboxFiles(store.storage(), number));
   storage::Transaction transaction(store.storage());
   for (OutboxFile& file : files) {
     if (!file.pending) continue;
-    // The part was durable before the row was: if it is gone, it has been renamed already.
     if (world.files().Exists(PartPath(file.path))) {
       world.Effect("rename");
       DIRSYNC_CHECK(world.files().Rename(PartPath(file.path), file.path));
       world.Effect("renamed");
+    } else if (!world.files().Exists(file.path)) {
+      // Maybe it was renamed and taken, maybe it never will be out: nothing here can tell.
+      copy_lost = copy_lost || file.full;
+      if (!file.full) transaction.Delete(storage::FileKey(number, file.path));
+      transaction.Delete(RideKey(number));
+      continue;
     }
+    // The part was durable before the row was: if the file is there instead, it was renamed.
     file.pending = false;
     PutOutboxFile(transaction, number, file);
   }
@@ -156,7 +206,8 @@ Result<> PublishFiles(Store& store, storage::StreamNumber number,
     DIRSYNC_CHECK(world.files().Remove(path));
     transaction.Delete(storage::FileKey(number, path));
   }
-  return store.Commit(transaction);
+  DIRSYNC_CHECK(store.Commit(transaction));
+  return copy_lost;
 }
 
 }  // namespace dirsync

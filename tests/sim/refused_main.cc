@@ -190,6 +190,7 @@ void OfferOtherStreams(Offers& offers, Deployment& d) {
   (void)sender.store->Write([&](storage::Transaction& transaction) -> Result<> {
     InstanceSettings other = d.ExportOf(sender);
     other.name = "OTHER";
+    other.export_file = "out/OTHER";
     StoreInstance(transaction, other);
     return {};
   });
