@@ -155,9 +155,12 @@ Result<> Broker::State::TakeRosterBack(BrokerStep& step, BrokerSession& session,
     conflict.reset();
     for (SignedRosterEntry& entry : std::exchange(left, {})) {
       const auto changed = TakeEntry(step, entry, false);
-      if (changed && *changed) taken.push_back(std::move(entry));
-      again = again || (changed && *changed);
-      if (changed || changed.error().code == ErrorCode::kOldEpoch) continue;
+      if (changed) {
+        again = again || *changed;
+        if (*changed) taken.push_back(std::move(entry));
+        continue;
+      }
+      if (changed.error().code == ErrorCode::kOldEpoch) continue;
       if (changed.error().code != ErrorCode::kConflict) {
         SayEntries(step, taken);
         if (IsStorageError(changed.error().code)) return std::unexpected(changed.error());
